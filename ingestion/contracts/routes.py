@@ -1,0 +1,122 @@
+"""Routes: which lane is *wanted* for a token. A hint: however late or wrong, it may cost placement, never order or loss.
+
+Everything here lives in the compacted topic `fairlane.state` (one partition, so that a record's offset is a total order and a route's version).
+Key and value are JSON; a null value (tombstone) forgets the key. Keys: `mode/PIPELINE`, `route/PIPELINE/TOKEN`, `mark/PIPELINE/TOKEN`, `verdict/PIPELINE/TOKEN`, `snapshot/PIPELINE/N`.
+"""
+
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, field
+from enum import StrEnum
+from typing import Any, Final
+
+import orjson
+
+from ingestion.contracts.names import Lane
+
+HISTORY_LIMIT: Final = 40
+"""Past intervals that a route carries with it, newest last."""
+
+
+class Mode(StrEnum):
+    """What the isolator may do in a pipeline."""
+
+    OFF = "off"
+    OBSERVE = "observe"
+    SUGGEST = "suggest"
+    AUTO = "auto"
+
+
+@dataclass(frozen=True, slots=True)
+class Interval:
+    """The token was wanted in `lane` from `since_ms` (included) to `until_ms` (excluded)."""
+
+    lane: Lane
+    since_ms: int
+    until_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """The lane that is wanted for a token since `since_ms`, why, and where it was wanted before."""
+
+    pipeline: str
+    token: str
+    lane: Lane
+    since_ms: int
+    reason: str = ""
+    by: str = "policy"
+    verdict_id: str = ""
+    expires_ms: int | None = None
+    history: tuple[Interval, ...] = ()
+
+    def wanted_at(self, at_ms: int) -> Lane:
+        """The lane that was wanted at `at_ms`; general before the history begins."""
+        if at_ms >= self.since_ms:
+            return self.lane
+        for past in reversed(self.history):
+            if past.since_ms <= at_ms < past.until_ms:
+                return past.lane
+        return Lane.GENERAL
+
+    def then(self, lane: Lane, at_ms: int, **why: Any) -> "Route":
+        """The route that follows this one at `at_ms`; keeps the history (the newest HISTORY_LIMIT intervals)."""
+        past = (*self.history, Interval(self.lane, self.since_ms, at_ms))[-HISTORY_LIMIT:]
+        return Route(self.pipeline, self.token, lane, at_ms, history=past, **why)
+
+    def encode(self) -> tuple[bytes, bytes]:
+        """Key and value for the state topic."""
+        return f"route/{self.pipeline}/{self.token}".encode(), orjson.dumps(asdict(self))
+
+    @staticmethod
+    def decode(value: bytes) -> "Route":
+        """The route in a state record's value. Raises ValueError, KeyError or TypeError when it is not one."""
+        raw = orjson.loads(value)
+        raw["lane"] = Lane(raw["lane"])
+        raw["history"] = tuple(Interval(Lane(h["lane"]), h["since_ms"], h["until_ms"]) for h in raw.get("history", ()))
+        return Route(**raw)
+
+
+@dataclass(slots=True)
+class RouteTable:
+    """One pipeline's routes as folded from the state topic. Pure: feed it records in offset order.
+
+    After a lost or compacted prefix it is merely older, which the fence allows.
+    """
+
+    pipeline: str
+    routes: dict[str, Route] = field(default_factory=dict)
+    mode: Mode = Mode.OBSERVE
+    version: int = -1
+    unreadable: int = 0
+
+    def apply(self, key: bytes | None, value: bytes | None, offset: int) -> None:
+        """Fold one state record; other pipelines' and other kinds' records only advance the version. Unreadable ones are counted and skipped."""
+        self.version = max(self.version, offset)
+        kind, _, rest = (key or b"").decode(errors="replace").partition("/")
+        pipeline, _, token = rest.partition("/")
+        if pipeline != self.pipeline:
+            return
+        try:
+            if kind == "route":
+                if value is None:
+                    self.routes.pop(token, None)
+                else:
+                    self.routes[token] = Route.decode(value)
+            elif kind == "mode" and value is not None:
+                self.mode = Mode(orjson.loads(value)["mode"])
+        except (ValueError, KeyError, TypeError):
+            self.unreadable += 1
+
+    def wanted(self, token: str) -> Lane:
+        """The lane that is wanted for `token` now."""
+        route = self.routes.get(token)
+        return route.lane if route else Lane.GENERAL
+
+    def moved_at(self, token: str, at_ms: int) -> bool:
+        """Was the token wanted outside general at `at_ms`? Decides the SLO population of a record appended then."""
+        route = self.routes.get(token)
+        return route is not None and route.wanted_at(at_ms) is not Lane.GENERAL
+
+    def moved(self) -> Iterator[Route]:
+        """Routes that point outside general now."""
+        return (r for r in self.routes.values() if r.lane is not Lane.GENERAL)

@@ -1,0 +1,296 @@
+"""Telemetry: compact, versioned messages on `fairlane.telemetry`, keyed by pipeline.
+
+Five kinds of report and one of request travel there. `sli` messages are produced inside the worker's transaction, so their counts are exact under
+read_committed; all others are plain. Times ending in `_ms` are Unix milliseconds, durations ending in `_s` are seconds, work is handler seconds.
+"""
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any, Final
+
+import orjson
+
+from ingestion.contracts.names import CONTRACT_VERSION, Lane
+
+OTHER: Final = "other"
+"""The row into which all tokens beyond a partition's top ones are folded."""
+TOP_TOKENS: Final = 64
+"""Tokens a partition that are reported exactly."""
+FRESHNESS_BUCKETS_S: Final = (0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 15.0, 30.0, 60.0, 120.0, 300.0, 900.0, 3600.0)
+"""Upper bounds of the freshness histogram; one more bucket holds what is beyond."""
+
+
+class Population(StrEnum):
+    """Who is counted. `all` is the sum of the other two and never sent."""
+
+    PROTECTED = "protected"
+    MOVED = "moved"
+
+
+class Kind(StrEnum):
+    """How a record's outcome is counted in its minute."""
+
+    GOOD = "good"
+    LATE = "late"
+    DEAD = "dead"
+    INVALID = "invalid"
+    REPLAYED = "replayed"
+    HISTORICAL = "historical"
+    CANARY = "canary"
+    GAP = "gap"
+    """An offset without a record (control marker, compacted away): not expected."""
+    FORWARDED = "forwarded"
+    """Seen by the general worker and sent on: its outcome comes from the other lane. Tells the booking to which population it belongs."""
+
+
+@dataclass(frozen=True, slots=True)
+class PartitionLoad:
+    """One partition in one worker over `WorkerReport.interval_s`."""
+
+    partition: int
+    position: int
+    end: int
+    buffered: int
+    busy_s: float
+    handled: int
+    forwarded: int
+    held_s: float = 0.0
+    assigned_s: float = 0.0
+    in_flight_token: str = ""
+    in_flight_s: float = 0.0
+    retrying: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class TokenLoad:
+    """One token (or OTHER) on one partition: what a worker did for it, or, in an ArrivalReport, what arrived."""
+
+    token: str
+    partition: int
+    records: int
+    bytes: int
+    work_s: float = 0.0
+    keys: int = 0
+    """Distinct keys in the interval."""
+    top_key_records: int = 0
+    """Records of its busiest key, for the hot-key diagnosis."""
+    forwarded: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerReport:
+    """What one worker did in the last second."""
+
+    pipeline: str
+    at_ms: int
+    interval_s: float
+    lane: Lane
+    slot: str
+    build: str
+    overhead_s: float
+    """Seconds of the interval spent on neither handler nor waiting: what is missing from a capacity of 1."""
+    partitions: tuple[PartitionLoad, ...] = ()
+    tokens: tuple[TokenLoad, ...] = ()
+    moves_refused: bool = False
+    """F would not fit in the offset metadata: new moves are refused on some partition."""
+    concurrency: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class ArrivalReport:
+    """What was appended to the general topic in the last second, as the tail scout saw it."""
+
+    pipeline: str
+    at_ms: int
+    interval_s: float
+    tokens: tuple[TokenLoad, ...] = ()
+    active_sketch: str = ""
+    """Base64 of an Apache DataSketches HLL sketch of the tokens seen in the interval."""
+
+
+@dataclass(frozen=True, slots=True)
+class LanePartition:
+    """One partition of one lane as the probe saw it: committed offset first, last stable offset second, so that lag errs high."""
+
+    lane: Lane
+    partition: int
+    committed: int
+    end: int
+    lag: int
+    oldest_age_s: float
+    age_kind: str
+    """`exact`, `interpolated` or `unknown`."""
+    log_start: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Expected:
+    """Offsets that the general partition took in one closed minute, by append time; repeated reports set, they do not add."""
+
+    minute: int
+    partition: int
+    offsets: int
+
+
+@dataclass(frozen=True, slots=True)
+class ProbeReport:
+    """The lanes seen from outside the workers, each second; canaries and closed minutes when there are any."""
+
+    pipeline: str
+    at_ms: int
+    lanes: tuple[LanePartition, ...] = ()
+    canary_s: tuple[tuple[int, float], ...] = ()
+    """(partition, seconds from produce to committed) of canaries that became visible."""
+    expected: tuple[Expected, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class MinuteCount:
+    """`count` outcomes of one kind among records appended in `minute` (Unix minutes)."""
+
+    minute: int
+    population: Population
+    kind: Kind
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class SliCounts:
+    """The outcomes of one committed chunk."""
+
+    pipeline: str
+    at_ms: int
+    lane: Lane
+    counts: tuple[MinuteCount, ...] = ()
+    protected_histogram: tuple[int, ...] = ()
+    """Freshness of protected records: len(FRESHNESS_BUCKETS_S) + 1 counts, or empty for none."""
+    skewed: int = 0
+    """Records without captured_at, or with one in the future."""
+
+
+@dataclass(frozen=True, slots=True)
+class CaptureReport:
+    """What one capture process answered in the last second."""
+
+    pipeline: str
+    at_ms: int
+    interval_s: float
+    accepted: int = 0
+    invalid: int = 0
+    throttled: int = 0
+    failed: int = 0
+    latency_s: tuple[float, ...] = ()
+    """p50, p99 and max of the requests in the interval; empty for none."""
+
+
+class Action(StrEnum):
+    """What a person may ask of the controller."""
+
+    MOVE = "move"
+    RESTORE = "restore"
+    RESTORE_ALL = "restore_all"
+    MODE = "mode"
+    PROTECT = "protect"
+    EXEMPT = "exempt"
+    CLEAR = "clear"
+    APPROVE = "approve"
+    DECLINE = "decline"
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """A person's request to the controller, which answers by writing `fairlane.state`."""
+
+    pipeline: str
+    at_ms: int
+    id: str
+    action: Action
+    by: str
+    reason: str = ""
+    token: str = ""
+    lane: Lane | None = None
+    mode: str = ""
+    expires_ms: int | None = None
+
+
+Message = WorkerReport | ArrivalReport | ProbeReport | SliCounts | CaptureReport | Command
+
+_KINDS: Final[dict[str, type[Message]]] = {
+    "worker": WorkerReport,
+    "arrivals": ArrivalReport,
+    "probe": ProbeReport,
+    "sli": SliCounts,
+    "capture": CaptureReport,
+    "command": Command,
+}
+_NAMES: Final = {cls: name for name, cls in _KINDS.items()}
+
+# Rows travel as arrays under these fields, in the order of the row's own fields: a third of the bytes of objects.
+_ROWS: Final[dict[str, type]] = {
+    "partitions": PartitionLoad,
+    "tokens": TokenLoad,
+    "lanes": LanePartition,
+    "expected": Expected,
+    "counts": MinuteCount,
+}
+
+
+class UnknownMessage(ValueError):
+    """The bytes are not telemetry of a version and kind that this build reads: skip and count it."""
+
+
+def encode(message: Message) -> bytes:
+    """The message as versioned JSON."""
+    body: dict[str, Any] = {"v": CONTRACT_VERSION, "k": _NAMES[type(message)]}
+    for name in message.__dataclass_fields__:
+        value = getattr(message, name)
+        if name in _ROWS:
+            value = [[getattr(row, f) for f in row.__dataclass_fields__] for row in value]
+        body[name] = value
+    return orjson.dumps(body)
+
+
+def kind_of(value: bytes) -> str:
+    """The message's kind without decoding it, "" when it cannot be told."""
+    head = value[:40]
+    start = head.find(b'"k":"')
+    return head[start + 5 : head.find(b'"', start + 5)].decode(errors="replace") if start >= 0 else ""
+
+
+def decode(value: bytes) -> Message:
+    """The message in `value`. Fields that this build does not know are ignored, missing ones take their default.
+
+    Raises UnknownMessage for anything that is not a message of this contract version.
+    """
+    try:
+        body = orjson.loads(value)
+        if body.pop("v") != CONTRACT_VERSION:
+            raise UnknownMessage("telemetry of another contract version")
+        cls = _KINDS[body.pop("k")]
+        known = cls.__dataclass_fields__
+        args = {name: _field(name, raw) for name, raw in body.items() if name in known}
+        return cls(**args)
+    except UnknownMessage:
+        raise
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise UnknownMessage(f"not telemetry: {error}") from error
+
+
+def _field(name: str, raw: Any) -> Any:
+    if name in _ROWS:
+        return tuple(_row(_ROWS[name], row) for row in raw)
+    if name == "lane":
+        return None if raw is None else Lane(raw)
+    if name == "action":
+        return Action(raw)
+    if name == "canary_s":
+        return tuple((int(p), float(s)) for p, s in raw)
+    return tuple(raw) if isinstance(raw, list) else raw
+
+
+def _row(cls: type, row: list[Any]) -> Any:
+    if cls is LanePartition:
+        row[0] = Lane(row[0])
+    elif cls is MinuteCount:
+        row[1], row[2] = Population(row[1]), Kind(row[2])
+    return cls(*row)
