@@ -1,0 +1,1 @@
+"""One machine by default: a real single-node Kafka from pip alone, and one child process per role."""

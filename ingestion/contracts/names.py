@@ -9,6 +9,8 @@ STATE_TOPIC: Final = "fairlane.state"
 CONTROLLER_GROUP: Final = "fairlane.controller"
 BOOKING_GROUP: Final = "fairlane.booking"
 CONTRACT_VERSION: Final = 1
+CANARY_TOKEN: Final = "fairlane.canary"
+"""The token of the probe's own records: no tenant's."""
 
 
 class Lane(StrEnum):

@@ -19,6 +19,9 @@ TOP_TOKENS: Final = 64
 FRESHNESS_BUCKETS_S: Final = (0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 15.0, 30.0, 60.0, 120.0, 300.0, 900.0, 3600.0)
 """Upper bounds of the freshness histogram; one more bucket holds what is beyond."""
 
+MOVED_WITHIN_S: Final = 900.0
+"""What is promised to a moved token: visible within this many seconds of capture."""
+
 
 class Population(StrEnum):
     """Who is counted. `all` is the sum of the other two and never sent."""
@@ -31,6 +34,8 @@ class Kind(StrEnum):
     """How a record's outcome is counted in its minute."""
 
     GOOD = "good"
+    SLOW = "slow"
+    """Moved population only: past T, but within MOVED_WITHIN_S of capture. Late for `all`, good for the moved population's own objective."""
     LATE = "late"
     DEAD = "dead"
     INVALID = "invalid"

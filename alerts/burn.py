@@ -1,0 +1,125 @@
+"""Burn-rate rules: a constant number for any number of objectives, because targets and thresholds are series that are joined in.
+
+Recorded per window: the error ratio, the burn rate and the bad events; then the pairs of windows that burn; then two alerts. Without coverage an alert neither starts
+nor ends: while it is *frozen* it keeps itself firing by its own ALERTS series, as long as the objective is known.
+"""
+
+from collections.abc import Iterator, Sequence
+from typing import Final
+
+from alerts.model import Alert, Group, Recording, Tier
+from slo import metrics
+
+PAGE: Final = "FairlaneBudgetBurnPage"
+TICKET: Final = "FairlaneBudgetBurnTicket"
+MIN_COVERAGE: Final = 0.9
+"""Share of a window that must have been observed."""
+MIN_BAD: Final = 100
+"""A page needs this many bad events in its long window; fewer make a ticket."""
+MIN_BAD_MINUTES: Final = 2
+"""And bad events in this many of the last five minutes."""
+STALE_S: Final = 120
+"""An evaluation older than this says nothing about coverage."""
+
+ERRORS: Final = "slo:error:ratio"
+BURN: Final = "slo:burn:ratio"
+BAD: Final = "slo:bad:increase"
+BAD_MINUTES: Final = "slo:bad_minutes:count5m"
+COVERAGE: Final = "slo:coverage:ratio"
+THRESHOLD: Final = "slo:burn:threshold"
+BURNING: Final = "slo:burning:ratio"
+KNOWN: Final = "slo:known:bool"
+RECORDED: Final[dict[str, tuple[str, ...]]] = {
+    ERRORS: ("slo", "pipeline", "population", "window"),
+    BURN: ("slo", "pipeline", "population", "window"),
+    BAD: ("slo", "window"),
+    BAD_MINUTES: ("slo",),
+    COVERAGE: ("slo", "window"),
+    THRESHOLD: ("slo", "window", "tier", "pair", "side"),
+    BURNING: ("slo", "pipeline", "population", "window", "tier", "pair"),
+    KNOWN: ("slo",),
+}
+"""The recorded series and their labels, for whoever queries them."""
+
+_BY: Final = "slo, pipeline, population"
+
+
+def groups(windows: Sequence[str], dashboard: str) -> Iterator[Group]:
+    """The recordings (in the order in which they build on each other) and the two alerts. `windows` are Prometheus durations, each once."""
+    yield Group("fairlane-slo-recordings", "30s", tuple(_recordings(windows)))
+    yield Group("fairlane-slo-alerts", "30s", tuple(_alerts(dashboard)))
+
+
+def _recordings(windows: Sequence[str]) -> Iterator[Recording]:
+    good, expected = metrics.GOOD.name, metrics.EXPECTED.name
+    for window in windows:
+        label = {"window": window}
+        yield Recording(
+            ERRORS,
+            f"clamp_min(\n  1 - sum by ({_BY}) (increase({good}[{window}]))\n"
+            f"    / (sum by ({_BY}) (increase({expected}[{window}])) > 0),\n  0\n)",
+            label,
+        )
+        yield Recording(
+            BAD,
+            f"clamp_min(sum by (slo) (increase({expected}[{window}])) - sum by (slo) (increase({good}[{window}])), 0)",
+            label,
+        )
+    yield Recording(BURN, f"{ERRORS}\n  / on (slo) group_left ()\n(1 - max by (slo) ({metrics.TARGET.name}))")
+    yield Recording(
+        BAD_MINUTES,
+        f"count_over_time(\n  (sum by (slo) (increase({expected}[1m])) - sum by (slo) (increase({good}[1m])) > 0.5)[5m:1m]\n)",
+    )
+    yield Recording(THRESHOLD, f"max by (slo, window, tier, pair, side) ({metrics.THRESHOLD.name})")
+    yield Recording(
+        COVERAGE,
+        f"max by (slo, window) ({metrics.COVERAGE.name})\n"
+        f"  * (time() - scalar(max({metrics.LAST_EVALUATION.name})) < bool {STALE_S})",
+    )
+    target = metrics.TARGET.name
+    yield Recording(
+        KNOWN,
+        f"group by (slo) ({target})\nor\ngroup by (slo) (\n  last_over_time({target}[1d]) unless on (pipeline) group by (pipeline) ({target})\n)",
+    )
+    yield Recording(
+        BURNING,
+        f"max by ({_BY}, window, tier, pair) (\n"
+        f'  {BURN} > on (slo, window) group_right (pipeline, population) {THRESHOLD}{{side="long"}}\n'
+        f")\nand on (slo, tier, pair)\n"
+        f'({BURN} > on (slo, window) group_right () {THRESHOLD}{{side="short"}})',
+    )
+
+
+def _alerts(dashboard: str) -> Iterator[Alert]:
+    enough = f"({BAD} >= {MIN_BAD} and on (slo) {BAD_MINUTES} >= {MIN_BAD_MINUTES})"
+    yield Alert(
+        PAGE,
+        _or_frozen(PAGE, f'{BURNING}{{tier="page"}}\n  and on (slo, window) {enough}'),
+        Tier.PAGE,
+        "freshness",
+        "{{ $labels.slo }} burns its error budget (pair {{ $labels.pair }})",
+        "{{ $labels.slo }} of pipeline {{ $labels.pipeline }} exceeds its burn-rate threshold over {{ $labels.window }} and over the short window of the pair. "
+        "Run `fairlane status`: it names the diagnosis and the token, if there is one.",
+        dashboard,
+    )
+    slow = f'(\n    {BURNING}{{tier="ticket"}}\n    or\n    ({BURNING}{{tier="page"}} unless on (slo, window) {enough})\n  )'
+    yield Alert(
+        TICKET,
+        _or_frozen(TICKET, slow),
+        Tier.TICKET,
+        "freshness",
+        "{{ $labels.slo }} spends its error budget too fast (pair {{ $labels.pair }})",
+        "{{ $labels.slo }} of pipeline {{ $labels.pipeline }} exceeds its burn-rate threshold over {{ $labels.window }}, slowly, or with so few bad events that nobody is woken. "
+        "Look at it within a working day.",
+        dashboard,
+    )
+
+
+def _or_frozen(name: str, measured: str) -> str:
+    """`measured` where the window is covered; where it is not, what `name` was firing for before."""
+    covered = f"{COVERAGE} >= {MIN_COVERAGE}"
+    return (
+        f"(\n  {measured}\n  and on (slo, window) {covered}\n)\nor on (slo, pair)\n(\n"
+        f'  max by ({_BY}, window, pair) (last_over_time(ALERTS{{alertname="{name}", alertstate="firing"}}[5m]))\n'
+        f"  unless on (slo, window) ({covered})\n  and on (slo) {KNOWN}\n)"
+    )

@@ -1,0 +1,106 @@
+"""`fairlane demo`: the story on a real Kafka."""
+
+import signal
+import sys
+import threading
+from pathlib import Path
+from typing import Annotated
+
+import orjson
+import typer
+
+from fairlane.cli.context import settings_of
+from fairlane.demo.options import Options
+from fairlane.demo.report import Report
+from fairlane.demo.scenes import SceneName
+from slo.errors import FairlaneError, UsageError
+
+MODES = ("off", "auto")
+
+
+def demo(
+    context: typer.Context,
+    *,
+    scene: Annotated[
+        SceneName, typer.Option(help="What goes wrong: one token floods, one token is slow, or everyone doubles.")
+    ] = SceneName.FLOOD,
+    tokens: Annotated[int, typer.Option(min=1, max=1_000_000, help="How many tokens send events.")] = 5_000,
+    seed: Annotated[int, typer.Option(min=0, help="The same seed sends the same load.")] = 1,
+    mode: Annotated[str, typer.Option(help="auto: the isolator acts. off: it does not, to see the harm.")] = "auto",
+    trace: Annotated[
+        Path | None,
+        typer.Option(help="Replay real requests from a CSV (t,dur,token,records,bytes,work_ms; plain or .gz)."),
+    ] = None,
+    once: Annotated[bool, typer.Option("--once", help="End by itself; else everything stays up until Ctrl-C.")] = False,
+    json: Annotated[
+        bool, typer.Option("--json", help="Last line of stdout is one JSON object; the story goes to stderr.")
+    ] = False,
+) -> None:
+    """Watch a flood being isolated on a real Kafka, and an independent account of every event."""
+    from fairlane.demo.stage import stage
+    from fairlane.demo.story import Story
+
+    if mode not in MODES:
+        raise UsageError(f"--mode {mode!r} is not one of {', '.join(MODES)}")
+    options = Options(scene, tokens, seed, mode, trace)
+    out = sys.stderr if json else sys.stdout
+    stop = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: stop.set())
+
+    def say(line: str) -> None:
+        print(line, file=out, flush=True)
+
+    story = Story(options, say)
+    with stage(settings_of(context), options, say) as up:
+        say(f"open {up.page_url} to watch")
+        report = story.run(up, stop)
+        if json:
+            print(orjson.dumps(report.as_dict()).decode(), flush=True)
+        else:
+            _tell(report)
+        if not once and not stop.is_set():
+            say(f"everything stays up: {up.page_url} (Ctrl-C ends it)")
+            stop.wait()
+    _judge(report, interrupted=stop.is_set())
+
+
+def _tell(report: Report) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(title=f"{report.scene}, mode {report.mode}, seed {report.seed}", show_header=False)
+    events, flood, others = report.events, report.flood, report.innocents
+    table.add_row("events", f"{events.accepted} accepted, {events.visible} visible, {events.dead} dead")
+    table.add_row(
+        "independent check",
+        f"{events.missing} missing, {events.duplicated} duplicated, {events.out_of_order} out of order",
+    )
+    table.add_row(
+        "everyone else",
+        f"{others.over_slo} of {others.events} over the SLO; p50 {others.freshness_p50_s} s, p99 {others.freshness_p99_s} s",
+    )
+    if flood.token:
+        shown = ", ".join(
+            f"{name} after {value:.1f} s" if value is not None else f"not {name}"
+            for name, value in (
+                ("decided", flood.decided_s),
+                ("moved", flood.moved_s),
+                ("protected", flood.protected_s),
+                ("restored", flood.restored_s),
+            )
+        )
+        table.add_row(flood.token, shown)
+    table.add_row("moves", str(len(report.moves)))
+    for note in report.notes:
+        table.add_row("note", note)
+    Console().print(table)
+
+
+def _judge(report: Report, *, interrupted: bool) -> None:
+    """Exit 1 when the account is not clean: a demo that lost events has failed, however well it looked."""
+    events = report.events
+    if not interrupted and (events.missing or events.duplicated or events.out_of_order):
+        raise FairlaneError(
+            f"the independent check found {events.missing} events missing, {events.duplicated} duplicated, {events.out_of_order} out of order"
+        )

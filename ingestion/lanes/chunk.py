@@ -1,0 +1,110 @@
+"""One turn's work: the shares of its partitions, the records that the handler gets, and what became of them."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from ingestion.contracts import headers as h
+from ingestion.contracts.names import Lane
+from ingestion.contracts.records import Done, Invalid, Record, Retry
+from ingestion.contracts.telemetry import Kind
+from ingestion.lanes.handling import Job
+from ingestion.lanes.layout import number
+from ingestion.lanes.settle import Failed, NotReached, Settled
+from ingestion.lanes.share import DEAD, Share, Verdict
+
+
+@dataclass(slots=True)
+class Chunk:
+    """`rows`: for each record given to the handler, its share and its index there."""
+
+    turn: int
+    shares: list[Share]
+    records: list[Record] = field(default_factory=list)
+    rows: list[tuple[Share, int]] = field(default_factory=list)
+    job: Job | None = None
+    settled: bool = False
+
+    def __len__(self) -> int:
+        """Records."""
+        return sum(map(len, self.shares))
+
+    def prepare(self, lane: Lane) -> None:
+        """Build the handler's records: local ones, in offset order within each partition. Canaries are nobody's work; what lacks a header is invalid."""
+        for share in self.shares:
+            for i in share.local():
+                record = record_of(share, i, lane)
+                if isinstance(record, Verdict):
+                    condemn(share, i, record)
+                elif record is not None:
+                    self.records.append(record)
+                    self.rows.append((share, i))
+
+    def apply(self, settled: Sequence[Settled]) -> dict[int, float]:
+        """Take in the outcomes, cutting shares at their first Retry; returns the wait in seconds of partitions that must try again."""
+        cuts: dict[int, tuple[int, float]] = {}
+        for (share, i), outcome in zip(self.rows, settled, strict=True):
+            if share.costs is None:
+                share.costs = {}
+            if isinstance(outcome, Done):
+                share.costs[i] = outcome.cost or 0.0
+            elif isinstance(outcome, Invalid):
+                condemn(share, i, Verdict(Kind.INVALID, "invalid", outcome.reason))
+            elif isinstance(outcome, Failed):
+                condemn(share, i, Verdict(Kind.DEAD, "handler-error", outcome.error))
+            else:
+                after = outcome.after if isinstance(outcome, Retry) else 0.1
+                first, wait = cuts.get(share.partition, (i, 0.0))
+                is_first = i <= first and not isinstance(outcome, NotReached)
+                cuts[share.partition] = (min(first, i), after if is_first else max(wait, 0.1))
+        for share in self.shares:
+            if share.partition in cuts:
+                share.cut(cuts[share.partition][0])
+        self.shares = [share for share in self.shares if len(share)]
+        return {partition: wait for partition, (_, wait) in cuts.items()}
+
+
+def condemn(share: Share, index: int, verdict: Verdict) -> None:
+    """This record goes to the dead letters."""
+    if share.codes is None:
+        share.codes = [0] * len(share)
+    share.codes[index] = DEAD
+    share.verdicts[index] = verdict
+
+
+def record_of(share: Share, index: int, lane: Lane) -> Record | Verdict | None:
+    """The handler's record; a Verdict when a header is missing or unreadable; None for a canary."""
+    message = share.messages[index]
+    topic, partition, offset = message.topic(), message.partition(), message.offset()
+    assert topic is not None
+    assert partition is not None
+    assert offset is not None
+    found: dict[str, bytes | None] = {}
+    for name, value in share.headers[index]:
+        found.setdefault(name, value)
+    if h.CANARY in found:
+        return None
+    appended = message.timestamp()[1]
+    source = f"{topic}/{partition}/{offset}"
+    try:
+        if lane is not Lane.GENERAL:
+            appended = number(found.get(h.APPENDED_AT)) or appended
+            source = (found.get(h.LANE_SOURCE) or source.encode()).decode()
+        traceparent = found.get(h.TRACEPARENT)
+        return Record(
+            lane,
+            topic,
+            partition,
+            offset,
+            share.tokens[index].decode(),
+            (found.get(h.DISTINCT_ID) or message.key() or b"").decode(),
+            (found.get(h.EVENT_ID) or source.encode()).decode(),
+            (found.get(h.EVENT) or b"").decode(),
+            number(found.get(h.CAPTURED_AT)) or appended,
+            appended,
+            source,
+            message.key(),
+            message.value() or b"",
+            traceparent.decode() if traceparent else None,
+        )
+    except UnicodeDecodeError as error:
+        return Verdict(Kind.INVALID, "unreadable-header", f"a header is not UTF-8: {error.reason}")

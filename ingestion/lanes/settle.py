@@ -1,0 +1,120 @@
+"""Making sure of every record's outcome: calls the handler, bisects what raises, gives one record three tries."""
+
+import logging
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from ingestion.contracts.records import Done, Handler, Invalid, Outcome, Record, Retry
+from slo.clock import Clock
+from slo.errors import HandlerError
+
+log = logging.getLogger(__name__)
+
+TRIES: Final = 3
+_PAUSE_S: Final = 0.1
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """The record raised on every try."""
+
+    error: str
+
+
+@dataclass(frozen=True, slots=True)
+class NotReached:
+    """A record of the same partition before it must come again first."""
+
+
+Settled = Done | Invalid | Retry | Failed | NotReached
+NOT_REACHED: Final = NotReached()
+
+
+class Settler:
+    """Settles one batch in its order, in a handler thread.
+
+    `give_up(record)`: may this failed record be dead-lettered? False stops its partition (the handler itself seems broken).
+    """
+
+    def __init__(
+        self, handler: Handler, clock: Clock, give_up: Callable[[Record], bool], sleep: Callable[[float], Any]
+    ) -> None:
+        self._handler = handler
+        self._clock = clock
+        self._give_up = give_up
+        self._sleep = sleep
+        self._stopped: dict[int, int] = {}
+        self.errors = 0
+
+    def settle(self, batch: Sequence[Record]) -> list[Settled]:
+        """One outcome per record; records behind a Retry in their partition may be NotReached.
+
+        A Done always carries its cost: what the handler said plus an even share of the time that it did not explain, so costs add up to handler seconds.
+        """
+        return self._settle(batch)
+
+    def _settle(self, batch: Sequence[Record]) -> list[Settled]:
+        if self._stopped:
+            open_ = [r.partition not in self._stopped for r in batch]
+            if not all(open_):
+                todo = [r for r, is_open in zip(batch, open_, strict=True) if is_open]
+                found = iter(self._settle(todo) if todo else ())
+                return [next(found) if is_open else NOT_REACHED for is_open in open_]
+        start = self._clock.monotonic()
+        try:
+            outcomes = check(self._handler.handle(batch), len(batch))
+        except Exception as error:
+            self.errors += 1
+            log.warning("handler failed on %d records: %s: %s", len(batch), type(error).__name__, error)
+            return self._halve(batch, error)
+        given = sum(o.cost for o in outcomes if isinstance(o, Done) and o.cost is not None)
+        rest = max(0.0, self._clock.monotonic() - start - given) / len(batch)
+        settled: list[Settled] = []
+        for record, outcome in zip(batch, outcomes, strict=True):
+            if isinstance(outcome, Retry):
+                self._stopped.setdefault(record.partition, record.offset)
+            settled.append(Done((outcome.cost or 0.0) + rest) if isinstance(outcome, Done) else outcome)
+        return settled
+
+    def _halve(self, batch: Sequence[Record], error: Exception) -> list[Settled]:
+        if len(batch) > 1:
+            middle = len(batch) // 2
+            return self._settle(batch[:middle]) + self._settle(batch[middle:])
+        (record,) = batch
+        for attempt in range(1, TRIES):
+            self._sleep(_PAUSE_S * attempt)
+            start = self._clock.monotonic()
+            try:
+                (outcome,) = check(self._handler.handle(batch), 1)
+            except Exception as again:
+                self.errors += 1
+                error = again
+                continue
+            if isinstance(outcome, Retry):
+                self._stopped.setdefault(record.partition, record.offset)
+            elif isinstance(outcome, Done) and outcome.cost is None:
+                outcome = Done(self._clock.monotonic() - start)
+            return [outcome]
+        if self._give_up(record):
+            return [Failed(f"{type(error).__name__}: {error}")]
+        self._stopped.setdefault(record.partition, record.offset)
+        return [Retry(30.0)]
+
+
+def check(outcomes: Any, expected: int) -> Sequence[Outcome]:
+    """The handler's answer, if it keeps the contract; raises HandlerError otherwise."""
+    if not isinstance(outcomes, Sequence):
+        raise HandlerError(
+            f"handle() returned {type(outcomes).__name__}: return a list with one Done, Invalid or Retry per record"
+        )
+    if len(outcomes) != expected:
+        raise HandlerError(
+            f"handle() returned {len(outcomes)} outcomes for {expected} records: return exactly one per record, in the batch's order"
+        )
+    for outcome in outcomes:
+        if not isinstance(outcome, Done | Invalid | Retry):
+            raise HandlerError(
+                f"handle() returned {type(outcome).__name__!r} as an outcome: use Done, Invalid or Retry"
+            )
+    return outcomes

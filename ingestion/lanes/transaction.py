@@ -1,0 +1,197 @@
+"""The slot's transactional producer: one transaction a chunk, and what its end means.
+
+Abort only for Kafka's abortable errors. Whatever leaves the outcome unknown destroys the producer: a new one under the same transactional.id makes
+Kafka finish the old transaction before anything is read again.
+"""
+
+import logging
+from collections.abc import Callable
+from enum import StrEnum
+from typing import Any, Final
+
+from confluent_kafka import KafkaError, KafkaException, Producer, TopicPartition
+
+from ingestion.contracts.names import Lane
+from ingestion.lanes.hooks import ForcedAbort, ForcedUnknown, Point
+from ingestion.lanes.layout import Headers
+
+log = logging.getLogger(__name__)
+
+_INIT_TRY_S: Final = 5.0
+_FENCED: Final = (KafkaError._FENCED, KafkaError.INVALID_PRODUCER_EPOCH)  # noqa: SLF001  # its public name
+
+Landed = dict[tuple[int, int, Lane], int]
+"""(partition, token hash, lane) -> the offset of its last forward."""
+
+
+class Outcome(StrEnum):
+    """How a transaction ended."""
+
+    COMMITTED = "committed"
+    ABORTED = "aborted"
+    UNKNOWN = "unknown"
+    FENCED = "fenced"
+    """Another producer took our transactional.id, or Kafka gave our transaction up: unknown as well."""
+
+
+class NotDelivered(Exception):
+    """A forward, dead letter or count did not reach Kafka in time."""
+
+
+class Transactor:
+    """Owns the producer. `make`: builds a fresh one. All calls in the Kafka thread."""
+
+    def __init__(self, make: Callable[[], Producer], timeout_s: float) -> None:
+        self._make = make
+        self._timeout_s = timeout_s
+        self._producer: Producer | None = None
+        self._landed: Landed = {}
+        self._failed: KafkaError | None = None
+        self._bound = 0
+
+    def ready(self, give_up: Callable[[], bool]) -> bool:
+        """Have a producer whose transactions work, making one if need be; False when `give_up` said so before.
+
+        Raises KafkaException for errors that waiting does not mend (no authorisation, fenced while initialising).
+        """
+        while self._producer is None:
+            producer = self._make()
+            try:
+                producer.init_transactions(_INIT_TRY_S)
+            except KafkaException as error:
+                kafka_error = error.args[0]
+                producer.purge()
+                if kafka_error.code() in (
+                    KafkaError.TRANSACTIONAL_ID_AUTHORIZATION_FAILED,
+                    KafkaError.CLUSTER_AUTHORIZATION_FAILED,
+                    KafkaError.INVALID_TRANSACTION_TIMEOUT,
+                ):
+                    raise
+                log.warning("the transactional producer is not ready yet: %s", kafka_error.str())
+                if give_up():
+                    return False
+            else:
+                self._producer = producer
+        return True
+
+    @property
+    def usable(self) -> bool:
+        """Is there a producer without an open transaction?"""
+        return self._producer is not None
+
+    def forward(
+        self,
+        topic: str,
+        value: bytes | None,
+        key: bytes | None,
+        partition: int,
+        headers: Headers,
+        bound: tuple[int, Lane] | None,
+    ) -> None:
+        """Produce one record. `bound`: this is the last forward of that token hash to that lane: its offset becomes L."""
+        callback = self._report(partition, *bound) if bound is not None else None
+        self.produce(topic, value, key, partition, callback, headers)
+
+    def produce(
+        self, topic: str, value: bytes | None, key: bytes | None, partition: int, callback: Any, headers: Any
+    ) -> None:
+        """Produce inside the open transaction; waits while the queue is full."""
+        producer = self._open
+        while True:
+            try:
+                producer.produce(topic, value, key, partition, callback, None, 0, headers)
+            except BufferError:
+                producer.poll(0.05)
+            else:
+                return
+
+    @property
+    def raw(self) -> Callable[..., None]:
+        """The producer's own `produce`, for the hot path; raises BufferError when the queue is full."""
+        return self._open.produce
+
+    def report(self, partition: int, token: int, lane: Lane) -> Callable[[KafkaError | None, Any], None]:
+        """A delivery callback that notes L."""
+        return self._report(partition, token, lane)
+
+    def run(
+        self,
+        produce: Callable[[], None],
+        offsets: Callable[[Landed], list[TopicPartition]],
+        group: Callable[[], Any],
+        at: Callable[[Point], None],
+    ) -> Outcome:
+        """One transaction: begin, `produce`, flush, send `offsets(landed)` with fresh group metadata, commit.
+
+        After anything but COMMITTED positions and F must be read anew; after UNKNOWN or FENCED `ready` makes a new producer first.
+        """
+        producer = self._open
+        self._landed, self._failed, self._bound = {}, None, 0
+        try:
+            producer.begin_transaction()
+            produce()
+            at(Point.PRODUCED)
+            # without forwards there is no L to wait for: committing waits for the rest
+            left = producer.flush(self._timeout_s) if self._bound else 0
+            if left:
+                raise NotDelivered(f"{left} records of the transaction were not delivered in {self._timeout_s:g} s")
+            at(Point.FLUSHED)
+            if self._failed is not None:
+                raise KafkaException(self._failed)
+            producer.send_offsets_to_transaction(offsets(self._landed), group(), self._timeout_s)
+            at(Point.OFFSETS_SENT)
+            producer.commit_transaction(self._timeout_s)
+            at(Point.COMMITTED)
+        except ForcedAbort:
+            return self._abort()
+        except (ForcedUnknown, NotDelivered) as error:
+            log.warning("outcome of the transaction unknown: %s", error)
+            return self._destroy(Outcome.UNKNOWN)
+        except KafkaException as error:
+            return self._judge(error.args[0])
+        return Outcome.COMMITTED
+
+    def close(self) -> None:
+        """Give the producer up. An open transaction is left to Kafka's time-out or to the slot's next producer."""
+        self._destroy(Outcome.UNKNOWN)
+
+    def _judge(self, error: KafkaError) -> Outcome:
+        log.warning("transaction failed: %s", error.str())
+        if error.code() in _FENCED:
+            return self._destroy(Outcome.FENCED)
+        if error.txn_requires_abort() and not error.fatal():
+            return self._abort()
+        if self._failed is not None and not error.fatal():
+            return self._abort()
+        return self._destroy(Outcome.UNKNOWN)
+
+    def _abort(self) -> Outcome:
+        try:
+            self._open.abort_transaction(self._timeout_s)
+        except KafkaException as error:
+            log.warning("abort failed: %s", error.args[0].str())
+            return self._destroy(Outcome.UNKNOWN)
+        return Outcome.ABORTED
+
+    def _destroy(self, outcome: Outcome) -> Outcome:
+        if self._producer is not None:
+            self._producer.purge()
+            self._producer = None
+        return outcome
+
+    def _report(self, partition: int, token: int, lane: Lane) -> Callable[[KafkaError | None, Any], None]:
+        landed = self._landed
+        self._bound += 1
+
+        def note(error: KafkaError | None, message: Any) -> None:
+            if error is not None:
+                self._failed = error
+            else:
+                landed[partition, token, lane] = message.offset()
+
+        return note
+
+    @property
+    def _open(self) -> Producer:
+        assert self._producer is not None, "call ready() first"
+        return self._producer

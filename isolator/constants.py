@@ -1,0 +1,221 @@
+"""Every constant of the decision, in one place. The numbers are design section 4's; each field says its unit and what it decides."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from typing import Any
+
+from slo.errors import ConfigError
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """The decision's constants. Raises ConfigError, naming the field and the reason, when one is impossible."""
+
+    slo_s: float = 30.0
+    """seconds: T, an event is good when it is visible within T of capture."""
+    tick_s: float = 5.0
+    """seconds between decisions."""
+
+    half_life_s: float = 10.0
+    """seconds: half-life of the arrival rates."""
+    sustained_s: int = 2
+    """seconds: a rate that was seen in each of the last so many seconds counts at once, before the half-life has caught up."""
+    rate_sigmas: float = 2.0
+    """standard deviations taken off a short window's rate, so that noise never raises an estimate."""
+    cost_half_life_s: float = 60.0
+    """seconds: half-life of a token's cost per event."""
+    cost_prior_events: float = 2.0
+    """events: weight of the usual cost against the measured one."""
+    forward_s: float = 7e-6
+    """seconds of work that one forward costs."""
+
+    gate_delay_share: float = 1 / 3
+    """share of the SLO: a partition whose delay (or horizon delay) is beyond it may be hot."""
+    gate_rho: float = 1.0
+    """utilisation over which the horizon delay counts."""
+    gate_rho_backlog: float = 0.8
+    """utilisation over which a backlog of gate_delay_share is hot, because it hardly drains."""
+    horizon_s: float = 30.0
+    """seconds ahead for the horizon delay D + horizon * max(rho - 1, 0)."""
+    confirm_ticks: int = 2
+    """hot ticks among the last confirm_window that confirm a partition."""
+    confirm_window: int = 3
+    """ticks."""
+
+    stall_busy: float = 0.6
+    """share of capacity: busy under it with a backlog means that the consumer stalls."""
+    rebalance_s: float = 15.0
+    """seconds after an assignment in which a backlog is the rebalance's."""
+    deploy_ratio: float = 1.5
+    """times: service time over its own usual one that counts as up."""
+    deploy_share: float = 0.5
+    """share of the usual work whose service time is up: then it is the build, not a tenant."""
+    hung_s: float = 60.0
+    """seconds one record may run before its worker is called hung."""
+    blame_in_flight_share: float = 1 / 3
+    """share of the SLO: a record running longer is blamed before it ends."""
+    hot_key_share: float = 0.5
+    """share of a partition's work that one key must do to be called hot."""
+    stale_s: float = 10.0
+    """seconds without telemetry after which no new move is made."""
+
+    guard_share: float = 0.02
+    """share of mu on a hot partition that a candidate must do."""
+    guard_ratio: float = 3.0
+    """times its own baseline work."""
+    guard_cost_ratio: float = 3.0
+    """times its own baseline cost per event."""
+    guard_fdr: float = 1e-3
+    """Benjamini-Hochberg false discovery rate of the volume test."""
+    guard_drift_tokens: int = 16
+    """tokens with the largest excess, left out when the growth common to everybody is measured."""
+    dispersion: float = 20.0
+    """size k of the negative binomial for a token whose own is not yet known (variance m + m^2/k)."""
+    dispersion_min: float = 2.0
+    """smallest size k that a bursty history may give."""
+    dispersion_max: float = 200.0
+    """largest size k that a steady history may give."""
+    dispersion_ticks: int = 60
+    """calm ticks before a token's own dispersion is believed."""
+
+    benefit_ratio: float = 3.0
+    """times the forward time: cheaper events are not worth forwarding."""
+    benefit_forward_share: float = 0.2
+    """share of mu that forwarding may take."""
+
+    target_rho: float = 0.8
+    """utilisation that a cover must reach on every hot partition and consumer."""
+    drain_s: float = 60.0
+    """seconds within which (or within the SLO, if shorter) the rest of the backlog must drain."""
+    min_relief: float = 0.25
+    """share of the needed relief that the candidates together must bring; less is no culprit but a lack of capacity."""
+
+    structural: str = "alert"
+    """off | alert | move: what to do about an overload without a culprit."""
+    structural_ticks: int = 3
+    """ticks without a culprit after which an overload is called structural."""
+
+    budget_min: int = 3
+    """tokens that may always be moved."""
+    budget_tokens: float = 1e-4
+    """share of the active tokens that may be moved."""
+    budget_traffic: float = 0.1
+    """share of the baseline traffic that the moved tokens may make up."""
+    budget_tick_share: float = 0.2
+    """share of the token budget that one tick may use (at least one)."""
+
+    overflow_share: float = 0.5
+    """share of overflow's capacity beyond which a token goes to quarantine."""
+
+    verify_ticks: int = 3
+    """ticks after which a move must have shown its effect."""
+    verify_share: float = 0.5
+    """share of the predicted drop of rho that must be seen."""
+    bar_s: float = 600.0
+    """seconds for which a wrong culprit is not moved again."""
+
+    restore_ratio: float = 2.0
+    """times its baseline work under which a token is calm."""
+    restore_floor: float = 0.005
+    """share of a consumer's capacity under which a token is calm whatever its baseline (a rare token's baseline is a few events)."""
+    restore_rho: float = 0.85
+    """utilisation with the token back, that must not be reached."""
+    restore_delay_share: float = 0.25
+    """share of the SLO under which every delay must be."""
+    calm_s: float = 60.0
+    """seconds of calm before the first restore; doubled with every strike."""
+    calm_max_s: float = 3600.0
+    """seconds: longest calm that is asked for."""
+    strike_window_s: float = 6 * 3600.0
+    """seconds for which a past move counts as a strike."""
+    hold_max_s: float = 2.0
+    """seconds: the workers' hold_max; a side lane must be within half of it before a token comes back."""
+
+    warm_s: float = 86_400.0
+    """seconds of calm learning before `auto` may move on its own (24 h; the demo says that it shortens it)."""
+    learn_delay_ticks: int = 2
+    """ticks that must stay calm before a tick is learned, so that the first seconds of a flood are not."""
+    learn_half_life_s: float = 86_400.0
+    """seconds: half-life of the baselines."""
+    prior_events: float = 1.0
+    """events: weight of the population's mean rate in a token's baseline."""
+    prior_rate: float = 0.01
+    """events per second of a token while the population is unknown."""
+    prior_cost_s: float = 1e-3
+    """seconds of work per event while the population is unknown."""
+
+    repeat_s: float = 600.0
+    """seconds after which a finding that was not acted on is recorded again."""
+    proposal_s: float = 900.0
+    """seconds for which a proposal can be approved."""
+    verdict_keep_s: float = 86_400.0
+    """seconds for which verdicts stay in fairlane.state."""
+    forget_s: float = 30 * 86_400.0
+    """seconds after which a route that has long been back to general is forgotten."""
+
+    def __post_init__(self) -> None:
+        for field in fields(self):
+            value = getattr(self, field.name)
+            if isinstance(value, (int, float)) and not value > 0:
+                raise ConfigError(f"policy.{field.name} must be greater than 0, not {value}")
+        for name in _SHARES:
+            if getattr(self, name) > 1:
+                raise ConfigError(f"policy.{name} is a share: it must not exceed 1, not {getattr(self, name)}")
+        for low, high, why in _ORDER:
+            if getattr(self, low) > getattr(self, high):
+                raise ConfigError(
+                    f"policy.{low} ({getattr(self, low)}) must not exceed policy.{high} ({getattr(self, high)}): {why}"
+                )
+        if self.guard_ratio <= 1:
+            raise ConfigError(
+                f"policy.guard_ratio must be over 1, not {self.guard_ratio}: every token would be suspect"
+            )
+        if self.structural not in {"off", "alert", "move"}:
+            raise ConfigError(f"policy.structural is off, alert or move, not {self.structural!r}")
+
+    @staticmethod
+    def of(overrides: Mapping[str, Any]) -> "Policy":
+        """The default policy with `overrides`. Raises ConfigError for an unknown name, a wrong type or an impossible value."""
+        known = {f.name: f.type for f in fields(Policy)}
+        values: dict[str, Any] = {}
+        for name, value in overrides.items():
+            if name not in known:
+                raise ConfigError(f"policy.{name} does not exist; known are {', '.join(sorted(known))}")
+            wanted: type = {int: int, float: float, str: str}[known[name]]  # type: ignore[index]
+            try:
+                values[name] = wanted(value)
+            except (TypeError, ValueError) as error:
+                raise ConfigError(f"policy.{name} must be a {wanted.__name__}, not {value!r}") from error
+        return Policy(**values)
+
+
+_SHARES = (
+    "gate_delay_share",
+    "stall_busy",
+    "deploy_share",
+    "blame_in_flight_share",
+    "hot_key_share",
+    "guard_share",
+    "guard_fdr",
+    "benefit_forward_share",
+    "target_rho",
+    "min_relief",
+    "budget_tokens",
+    "budget_traffic",
+    "budget_tick_share",
+    "overflow_share",
+    "verify_share",
+    "restore_floor",
+    "restore_delay_share",
+    "restore_rho",
+)
+_ORDER = (
+    ("confirm_ticks", "confirm_window", "it could never be confirmed"),
+    ("restore_ratio", "guard_ratio", "a restored token would be suspect at once"),
+    ("target_rho", "restore_rho", "a cover would never allow a restore"),
+    ("restore_rho", "gate_rho", "a restore would make its partition hot"),
+    ("restore_delay_share", "gate_delay_share", "a restore would be allowed on a hot partition"),
+    ("dispersion_min", "dispersion_max", "it is a range"),
+    ("calm_s", "calm_max_s", "it is a range"),
+    ("tick_s", "stale_s", "every tick would be blind"),
+)

@@ -1,0 +1,145 @@
+"""The burn alerts, executed: they fire, reset, stay frozen, and leave quiet nights alone."""
+
+from pathlib import Path
+
+import pytest
+
+from alerts import burn
+from alerts.config import AlertSettings
+from alerts.rules import rules
+from slo import metrics
+from slo.windows import GOOGLE_MWMB, window_name
+from tests.support.promtool import Expect, Series, execute
+
+pytestmark = pytest.mark.prometheus
+
+SLO = {"slo": "events-freshness", "pipeline": "events", "population": "protected"}
+PERIOD_S = 30 * 86_400
+FAST = {"slo": "events-freshness", "pair": "1h/5m", "tier": "page", "pipeline": "events", "population": "protected"}
+
+FIRES = [{**FAST}, {**FAST, "pair": "6h/30m"}]
+
+
+def pairs(*names: str) -> list[dict[str, str]]:
+    """One firing alert for each pair of windows."""
+    return [{"slo": SLO["slo"], "pair": name} for name in names]
+
+
+def objective(
+    good: str, expected: str, *, samples: int, coverage: str | None = None, target: str | None = None
+) -> list[Series]:
+    """All series of one objective, a sample each 30 s; `evaluated` follows the scrape's time."""
+    series = [
+        Series(metrics.GOOD.name, SLO, good),
+        Series(metrics.EXPECTED.name, SLO, expected),
+        Series(metrics.TARGET.name, SLO, target or f"0.999x{samples}"),
+        Series(metrics.LAST_EVALUATION.name, {}, f"0+30x{samples}"),
+    ]
+    for share in GOOGLE_MWMB:
+        pair = share.pair(PERIOD_S)
+        for side, seconds in (("long", pair.long_s), ("short", pair.short_s)):
+            labels = {"slo": SLO["slo"], "window": window_name(seconds)}
+            series += [
+                Series(
+                    metrics.THRESHOLD.name,
+                    {**labels, "tier": pair.tier, "pair": pair.name, "side": side},
+                    f"{float(pair.factor)}x{samples}",
+                ),
+                Series(metrics.COVERAGE.name, labels, coverage or f"1x{samples}"),
+            ]
+    return series
+
+
+def run(directory: Path, series: list[Series], *expected: Expect) -> None:
+    execute(directory, rules(AlertSettings()), series, expected, interval="30s")
+
+
+def test_a_burning_objective_pages_and_resets_when_it_is_good_again(tmp_path: Path) -> None:
+    # 200 events a minute; from minute 20 to 30 one in five is bad: burn 200 over 5 minutes, far over 14.4 over the hour soon after
+    series = objective("0+100x39 3980+80x20 5600+100x120", "0+100x180", samples=180)
+    run(
+        tmp_path,
+        series,
+        Expect("19m", burn.PAGE),
+        Expect("28m", burn.PAGE, FIRES),
+        Expect("34m", burn.PAGE, FIRES),
+        Expect("40m", burn.PAGE),
+        Expect(
+            "40m", burn.TICKET, pairs("6h/30m", "1d/2h", "3d/6h")
+        ),  # no bad minutes any more: what is left of it can wait
+        Expect("75m", burn.TICKET, pairs("1d/2h", "3d/6h")),
+    )
+
+
+def test_without_coverage_a_page_stays_frozen_and_ends_when_data_say_so(tmp_path: Path) -> None:
+    # counts stop at minute 28 and come back good at minute 50; coverage falls meanwhile
+    good = "0+100x39 3980+80x16 5260+0x43 5360+100x140"
+    expected = "0+100x56 5600+0x43 5700+100x140"
+    series = objective(good, expected, samples=240, coverage="1x57 0.5x42 1x140")
+    run(
+        tmp_path,
+        series,
+        Expect("28m", burn.PAGE, FIRES),
+        Expect("38m", burn.PAGE, FIRES),
+        Expect("49m", burn.PAGE, FIRES),
+        Expect("60m", burn.PAGE, []),
+    )
+
+
+def test_a_page_survives_an_exporter_that_vanishes(tmp_path: Path) -> None:
+    series = [
+        Series(
+            one.name,
+            one.labels,
+            f"{one.values} _x100" if one.name not in {metrics.GOOD.name, metrics.EXPECTED.name} else one.values,
+        )
+        for one in objective("0+100x39 3980+80x16 _x100", "0+100x56 _x100", samples=56)
+    ]
+    run(
+        tmp_path,
+        series,
+        Expect("28m", burn.PAGE, FIRES),
+        Expect("45m", burn.PAGE, FIRES),
+        Expect("75m", burn.PAGE, FIRES),
+    )
+
+
+def test_a_removed_objective_stops_paging(tmp_path: Path) -> None:
+    gone = objective("0+100x39 3980+80x16 _x100", "0+100x56 _x100", samples=56, target="0.999x56 stale _x100")
+    other = Series(metrics.TARGET.name, {**SLO, "slo": "events-other"}, "0.99x160")
+    run(tmp_path, [*gone, other], Expect("28m", burn.PAGE, FIRES), Expect("45m", burn.PAGE))
+
+
+def test_nothing_starts_to_fire_without_coverage(tmp_path: Path) -> None:
+    series = objective("0+80x60", "0+100x60", samples=60, coverage="0.5x60")
+    run(tmp_path, series, Expect("28m", burn.PAGE), Expect("28m", burn.TICKET))
+
+
+def test_a_stuck_evaluation_counts_as_no_coverage(tmp_path: Path) -> None:
+    series = [
+        one if one.name != metrics.LAST_EVALUATION.name else Series(one.name, {}, "0x60")
+        for one in objective("0+80x60", "0+100x60", samples=60)
+    ]
+    run(tmp_path, series, Expect("28m", burn.PAGE))
+
+
+def test_three_failures_in_a_quiet_night_make_a_ticket_not_a_page(tmp_path: Path) -> None:
+    # ten events in two minutes, three of them bad
+    series = objective("0x19 0+2x3 7x38", "0x19 0+3x3 10x38", samples=60)
+    run(
+        tmp_path,
+        series,
+        Expect("14m", burn.PAGE),
+        Expect("14m", burn.TICKET, pairs("1h/5m", "6h/30m", "1d/2h", "3d/6h")),
+    )
+
+
+def test_a_slow_burn_makes_a_ticket(tmp_path: Path) -> None:
+    # 0.4 % bad: burn 4, over 3 (1d/2h) and 1 (3d/6h), under 6
+    series = objective("0+996x60", "0+1000x60", samples=60)
+    run(tmp_path, series, Expect("28m", burn.PAGE), Expect("28m", burn.TICKET, pairs("1d/2h", "3d/6h")))
+
+
+def test_no_traffic_is_not_trouble(tmp_path: Path) -> None:
+    series = objective("1000x60", "1000x60", samples=60)
+    run(tmp_path, series, Expect("28m", burn.PAGE), Expect("28m", burn.TICKET))

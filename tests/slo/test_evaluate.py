@@ -1,0 +1,144 @@
+"""Objectives from slices to a verdict that is kept and exported."""
+
+from dataclasses import replace
+from decimal import Decimal
+
+from prometheus_client import CollectorRegistry
+from sqlalchemy import Engine
+
+from slo.burn import Severity, State
+from slo.evaluate import evaluate
+from slo.evaluation import Evaluation
+from slo.export import Exporter
+from slo.history import History
+from slo.objective import Objective, Sli
+from slo.presets import pipeline_objectives
+from slo.slices import Slice
+from slo.store import Booking, SliceStore
+from slo.windows import HOUR
+
+NOW = 1_700_000_000 // 3600 * 3600 + 1_830
+OBJECTIVE = Objective("a", "events", Sli.FRESHNESS, Decimal("0.999"), 30.0)
+
+
+def book(store: SliceStore, begin: int, end: int, good: int, total: int) -> None:
+    """Minutes `begin` (more) to `end` (less) ago."""
+    first = NOW // 60 * 60
+    store.book(
+        [Booking("a", first - ago * 60, Slice(good, total, total, 60), first - ago * 60) for ago in range(end, begin)]
+    )
+
+
+def find(store: SliceStore, now: float = NOW, before: Evaluation | None = None) -> Evaluation:
+    return evaluate([OBJECTIVE], store, now, {"a": before} if before else None)[0]
+
+
+def test_healthy(engine: Engine) -> None:
+    store = SliceStore(engine)
+    book(store, 120, 0, 100, 100)
+    found = find(store)
+    assert (found.state, found.severity, found.exhaustion_s, found.budget_left) == (State.OK, Severity.NONE, None, 1.0)
+
+
+def test_a_flood_pages_and_then_resolves(engine: Engine) -> None:
+    store = SliceStore(engine)
+    book(store, 120, 5, 100, 100)
+    book(store, 5, 0, 20, 100)
+    firing = find(store)
+    assert (firing.state, firing.severity) == (State.FIRING, Severity.PAGE)
+    fast = {p.pair: p for p in firing.pairs}["1h/5m"]
+    assert (fast.short_burn, fast.bad, fast.severity) == (800.0, 400, Severity.PAGE)
+    assert firing.bad_minutes == 5
+    assert firing.exhaustion_s is not None
+    assert 0 < firing.budget_left < 1
+    later = NOW + 600
+    store.book([Booking("a", NOW // 60 * 60 + 60 * n, Slice(100, 100, 100, 60), NOW) for n in range(1, 11)])
+    calm = find(store, later, firing)
+    fast = {p.pair: p for p in calm.pairs}["1h/5m"]
+    assert (fast.short_burn, fast.state, fast.severity) == (0.0, State.OK, Severity.NONE)
+
+
+def test_a_telemetry_gap_freezes_instead_of_resolving(engine: Engine) -> None:
+    store = SliceStore(engine)
+    book(store, 120, 0, 20, 100)
+    firing = find(store)
+    assert firing.severity is Severity.PAGE
+    frozen = find(store, NOW + 20 * 60, firing)
+    assert {p.pair: p.state for p in frozen.pairs}["1h/5m"] is State.FROZEN
+    assert frozen.severity is Severity.PAGE
+    assert frozen.state in {State.FROZEN, State.FIRING}
+    whole_hours_later = find(store, NOW + 10 * HOUR, frozen)
+    assert (whole_hours_later.state, whole_hours_later.severity) == (State.FROZEN, Severity.PAGE)
+
+
+def test_a_gap_after_calm_freezes_too_but_does_not_fire(engine: Engine) -> None:
+    store = SliceStore(engine)
+    book(store, 120, 0, 100, 100)
+    frozen = find(store, NOW + 20 * 60, find(store))
+    assert (frozen.state, frozen.severity) == (State.FROZEN, Severity.NONE)
+
+
+def test_no_data_is_told_from_no_traffic(engine: Engine) -> None:
+    store = SliceStore(engine)
+    nothing = find(store)
+    assert (nothing.state, nothing.observed_s) == (State.FROZEN, 0)
+    book(store, 120, 0, 0, 0)
+    quiet = find(store)
+    assert (quiet.state, quiet.total, quiet.error_ratio) == (State.OK, 0, None)
+    assert quiet.observed_s > 0
+
+
+def test_evaluations_are_kept_as_they_were(engine: Engine) -> None:
+    store, history = SliceStore(engine), History(engine)
+    book(store, 120, 0, 20, 100)
+    found = find(store)
+    history.save([found])
+    assert history.newest("events") == {"a": found}
+    assert history.newest("other") == {}
+    same = find(store, NOW + 15, found)
+    assert (same.since_ms, same.at_ms) == (found.since_ms, found.at_ms + 15_000)
+    history.save([same])
+    assert [(t.state, t.at_ms) for t in history.transitions("a")] == [(State.FIRING, found.at_ms)]
+    assert history.forget(found.at_ms + 1) == 1
+
+
+def test_worst_comes_first(engine: Engine) -> None:
+    store, history = SliceStore(engine), History(engine)
+    book(store, 120, 0, 20, 100)
+    bad = find(store)
+    good = replace(bad, slo="b", state=State.OK, severity=Severity.NONE)
+    history.save([good, bad])
+    assert list(history.newest()) == ["a", "b"]
+
+
+def test_series_for_prometheus_never_go_back(engine: Engine) -> None:
+    store, registry = SliceStore(engine), CollectorRegistry()
+    exporter = Exporter(registry, [OBJECTIVE])
+
+    def value(name: str, **more: str) -> float | None:
+        return registry.get_sample_value(name, {"slo": "a", **more})
+
+    whole = {"pipeline": "events", "population": "all"}
+    assert value("fairlane_slo_target", **whole) == 0.999
+    assert value("fairlane_slo_burn_threshold", window="5m", tier="page", pair="1h/5m", side="short") == 14.4
+    book(store, 10, 0, 20, 100)
+    exporter.publish([find(store)], store.totals())
+    assert value("fairlane_slo_good_total", **whole) == 200
+    assert value("fairlane_slo_expected_total", **whole) == 1000
+    assert value("fairlane_slo_observed_seconds_total", **whole) == 600
+    assert value("fairlane_slo_state", **whole) == 1
+    assert value("fairlane_slo_severity", **whole) == 2
+    assert value("fairlane_slo_burn_rate", window="5m") == 800
+    assert value("fairlane_slo_coverage_ratio", window="5m") == 1
+    book(store, 10, 0, 20, 90)
+    exporter.publish([find(store)], store.totals())
+    assert value("fairlane_slo_expected_total", **whole) == 1000
+    book(store, 10, 0, 20, 110)
+    exporter.publish([find(store)], store.totals())
+    assert value("fairlane_slo_expected_total", **whole) == 1100
+
+
+def test_a_pipelines_own_set_is_evaluated_at_once(engine: Engine) -> None:
+    found = evaluate(pipeline_objectives("events"), SliceStore(engine), NOW)
+    assert [e.state for e in found] == [State.FROZEN] * 6
+    assert evaluate([], SliceStore(engine), NOW) == []
