@@ -1,7 +1,7 @@
 """The booking's tables: raw counts in, slices out, the telemetry's offsets beside them, all in one transaction."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -222,9 +222,9 @@ class Ledger:
             for minute in offsets.keys() | counts.keys()
         }
 
-    def _rows(self, conn: Connection, table: Any, minutes: Iterable[int]) -> Sequence[Mapping[str, Any]]:
+    def _rows(self, conn: Connection, table: Any, minutes: Iterable[int]) -> list[Mapping[str, Any]]:
         query = select(table).where(table.c.pipeline == self._pipeline, table.c.minute.in_(list(minutes)))
-        return conn.execute(query).mappings().all()
+        return [dict(row) for row in conn.execute(query).mappings()]
 
 
 def forget_minutes(engine: Engine, now: float) -> int:

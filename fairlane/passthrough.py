@@ -57,6 +57,9 @@ def problems(kafka: KafkaConfig) -> list[tuple[str, str]]:
     extra = kafka.model_extra or {}
     found = [(name, f"cannot be set: {OURS[name]}") for name in extra if name in OURS]
     rest = {name: value for name, value in extra.items() if name not in OURS}
+    for name in [name for name, value in rest.items() if not isinstance(value, (str, int, float))]:
+        found.append((name, "must be text, a number, true or false"))
+        del rest[name]
     while reason := _refusal(rest):
         name = next((name for name in rest if f'"{name}"' in reason), "")
         near = get_close_matches(name, _COMMON, 1, 0.7)

@@ -57,5 +57,5 @@ def _value(value: Any) -> str:
 
 
 def _text(text: str) -> str:
-    # a JSON string is a TOML basic string, but for DEL, which TOML wants escaped
-    return json.dumps(text).replace("\x7f", "\\u007f")
+    # a JSON string is a TOML basic string, but for DEL, which TOML wants escaped, and for surrogate pairs, which it does not know
+    return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")

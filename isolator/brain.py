@@ -61,6 +61,7 @@ class Brain:
         self.last: tuple[Observation, Decision] | None = None
         self._chunks = set(view.snapshot)
         self._snapshot_ms = 0
+        self._warm = self.baseline.sums.warm
         mode = view.table.mode if view.mode_written else default
         self.state = PolicyState(
             mode,
@@ -100,7 +101,9 @@ class Brain:
         records += [v.encode() for v in written]
         self.verdicts.update({v.id: v for v in written})
         records += self._forgotten(now_ms)
-        if now_ms - self._snapshot_ms >= SNAPSHOT_MS:
+        just_warm = self.state.usual.warm and not self._warm
+        if just_warm or now_ms - self._snapshot_ms >= SNAPSHOT_MS:
+            self._warm = self.state.usual.warm
             records += self.snapshot(now_ms)
         return Batch(tuple(records), written, decision.verdicts)
 

@@ -44,11 +44,12 @@ def _user() -> str:
         return "unknown"
 
 
-def send(kafka: Mapping[str, Any], wanted: Command, wait_s: float = WAIT_S) -> Answer:
-    """Send it and wait until `fairlane.state` holds the answer.
+def send(kafka: Mapping[str, Any], wanted: Command, wait_s: float | None = None) -> Answer:
+    """Send it and wait (WAIT_S by default) until `fairlane.state` holds the answer.
 
     Raises NoController when none comes within `wait_s`, Conflict or UsageError when it was refused, BrokerUnreachable when Kafka does not take it.
     """
+    wait_s = WAIT_S if wait_s is None else wait_s
     deadline = time.monotonic() + wait_s
     reader = StateReader(kafka, [wanted.pipeline], from_end=True)
     try:

@@ -15,6 +15,9 @@ from isolator.moves import Watch, strikes
 from isolator.verdict import Reason, Verdict, VerdictKind
 from isolator.verify import Effect, verify
 
+LOOKS = 3
+"""A move that did not help is looked at again until so many times verify_ticks have passed."""
+
 
 @dataclass(frozen=True, slots=True)
 class Homecoming:
@@ -43,7 +46,7 @@ def come_home(case: Case, *, may_restore: bool) -> Homecoming:
         place = where.get(token)
         watch = case.state.watches.get(token, Watch())
         watch = replace(watch, ticks=watch.ticks + 1)
-        watch, effect = _verified(case, watch, place)
+        watch, effect = _verified(case, route, watch, place)
         if watch.verdict is not None and effect is not Effect.PENDING:
             updates.append(watch.verdict)
         watch, found = _judge(case, route, watch, place, effect, may_restore=may_restore)
@@ -77,26 +80,35 @@ def _partitions(case: Case, watch: Watch, place: int | None) -> set[int]:
     return known
 
 
-def _verified(case: Case, watch: Watch, place: int | None) -> tuple[Watch, Effect]:
+def _verified(case: Case, route: Route, watch: Watch, place: int | None) -> tuple[Watch, Effect]:
     verdict = watch.verdict
-    if verdict is None or verdict.verified is not None or verdict.rho_predicted is None:
+    if verdict is None or verdict.verified or watch.wrong or verdict.rho_predicted is None:
         return watch, Effect.PENDING
-    back = case.away.copy()
+    second_look = verdict.verified is False
+    if second_look and watch.ticks > LOOKS * case.policy.verify_ticks:
+        return watch, Effect.PENDING
+    # what was moved later must not pass for this move's effect: put it back in thought
+    alone = case.away.copy()
+    later = [t for t, r in case.state.moved().items() if r.since_ms > route.since_ms]
+    alone[[case.seen.ids[t] for t in later if case.seen.ids.get(t, len(alone)) < len(alone)]] = False
+    back = alone.copy()
     if place is not None:
         back[place] = False
-    now = case.now.worst_rho()
     effect = verify(
         ticks=watch.ticks,
         before=verdict.rho_before,
         predicted=verdict.rho_predicted,
-        now=now,
+        now=load(case.seen, alone, case.policy).worst_rho(),
         with_it_back=load(case.seen, back, case.policy).worst_rho(),
         policy=case.policy,
     )
-    if effect is Effect.PENDING:
-        return watch, effect
+    # what is known of its cost may have been wrong for a while: look again, but only for that
+    if effect is Effect.PENDING or (second_look and effect is not Effect.WRONG_CULPRIT):
+        return watch, Effect.PENDING
     delay = case.now.worst_delay()
-    seen = verdict.realised(now, delay if np.isfinite(delay) else 0.0, verified=effect is Effect.HELPED)
+    seen = verdict.realised(
+        case.now.worst_rho(), delay if np.isfinite(delay) else 0.0, verified=effect is Effect.HELPED
+    )
     return replace(watch, verdict=seen), effect
 
 

@@ -64,7 +64,8 @@ class Observer:
                 self._lanes[lane.lane, lane.partition] = lane
                 self._count = max(self._count, lane.partition + 1)
             return True
-        self._began_s = at_s if self._began_s is None else self._began_s
+        if self._began_s is None:
+            self._began_s = at_s - message.interval_s
         if isinstance(message, ArrivalReport):
             self._newest_ms["arrivals"] = max(self._newest_ms["arrivals"], int(at_s * 1000))
             if message.active_sketch:

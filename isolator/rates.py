@@ -30,16 +30,20 @@ class Decayed:
     def __init__(self, half_life_s: float) -> None:
         self.tau = half_life_s / math.log(2)
         self.sums: Floats = np.zeros(0)
-        self._landmark = 0.0
+        self._landmark: float | None = None
 
     def add(self, ids: Ints, counts: Floats, at_s: float, size: int) -> None:
         """Count at `at_s`; `ids` may repeat; `size` is the number of ids in all."""
         self.sums = grown(self.sums, size)
+        if self._landmark is None:
+            self._landmark = at_s
         np.add.at(self.sums, ids, counts * math.exp(min(max((at_s - self._landmark) / self.tau, -50.0), 50.0)))
 
     def advance(self, now_s: float) -> None:
         """Decay to `now_s`, which becomes the landmark. Going back is ignored."""
-        if now_s > self._landmark:
+        if self._landmark is None:
+            self._landmark = now_s
+        elif now_s > self._landmark:
             self.sums *= math.exp(-min((now_s - self._landmark) / self.tau, 700.0))
             self._landmark = now_s
 

@@ -51,7 +51,7 @@ class StateView:
             return
         try:
             fold(self, name, value)
-        except (ValueError, KeyError, TypeError):
+        except (ValueError, KeyError, TypeError, AttributeError):
             self.unreadable += 1
 
     def latest(self, token: str) -> list[Verdict]:

@@ -1,8 +1,8 @@
 """`fairlane demo`: the story on a real Kafka."""
 
-import signal
 import sys
 import threading
+from contextlib import suppress
 from pathlib import Path
 from typing import Annotated
 
@@ -39,30 +39,30 @@ def demo(
     """Watch a flood being isolated on a real Kafka, and an independent account of every event."""
     from fairlane.demo.stage import stage
     from fairlane.demo.story import Story
+    from fairlane.stack.interrupt import interruptible
 
     if mode not in MODES:
         raise UsageError(f"--mode {mode!r} is not one of {', '.join(MODES)}")
     options = Options(scene, tokens, seed, mode, trace)
     out = sys.stderr if json else sys.stdout
-    stop = threading.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: stop.set())
 
     def say(line: str) -> None:
         print(line, file=out, flush=True)
 
     story = Story(options, say)
-    with stage(settings_of(context), options, say) as up:
+    with interruptible(), stage(settings_of(context), options, say) as up:
         say(f"open {up.page_url} to watch")
-        report = story.run(up, stop)
+        report = story.run(up)
         if json:
             print(orjson.dumps(report.as_dict()).decode(), flush=True)
         else:
             _tell(report)
-        if not once and not stop.is_set():
+        if not once:
             say(f"everything stays up: {up.page_url} (Ctrl-C ends it)")
-            stop.wait()
-    _judge(report, interrupted=stop.is_set())
+            # being told to stop is how this ends well
+            with suppress(KeyboardInterrupt):
+                threading.Event().wait()
+    _judge(report)
 
 
 def _tell(report: Report) -> None:
@@ -97,10 +97,10 @@ def _tell(report: Report) -> None:
     Console().print(table)
 
 
-def _judge(report: Report, *, interrupted: bool) -> None:
+def _judge(report: Report) -> None:
     """Exit 1 when the account is not clean: a demo that lost events has failed, however well it looked."""
     events = report.events
-    if not interrupted and (events.missing or events.duplicated or events.out_of_order):
+    if events.missing or events.duplicated or events.out_of_order:
         raise FairlaneError(
             f"the independent check found {events.missing} events missing, {events.duplicated} duplicated, {events.out_of_order} out of order"
         )

@@ -21,6 +21,7 @@ COMMANDS: Final[dict[str, str]] = {
     "exempt": "fairlane.cli.isolate:app",
     "approve": "fairlane.cli.isolate:app",
     "decline": "fairlane.cli.isolate:app",
+    "slo": "fairlane.cli.slo:app",
     "generate": "fairlane.cli.generate:generate",
     "bench": "fairlane.cli.bench:bench",
 }

@@ -52,20 +52,20 @@ class Story:
     def _has_culprit(self) -> bool:
         return self._scene.has_culprit and self._options.trace is None
 
-    def run(self, stage: Stage, stop: threading.Event) -> Report:
-        """Play the story on a stage that is up; ends early (with what happened so far) when `stop` is set."""
+    def run(self, stage: Stage) -> Report:
+        """Play the story on a stage that is up."""
         watch = Watch(stage.kafka, stage.pipeline.name)
         watch.start()
         self._warm = lambda: watch.warm
         sender = Sender(stage.capture_url, self._slices)
         sender.start()
         try:
-            self._follow(sender, watch, stop)
+            self._follow(sender, watch)
             self._curtain.set()
             sender.join(30)
             if sender.error is not None:
                 raise FairlaneError(f"the demo's clients failed: {sender.error!r}") from sender.error
-            self._drain(stage, sender, stop)
+            self._drain(stage, sender)
         finally:
             self._curtain.set()
             watch.stop()
@@ -111,10 +111,10 @@ class Story:
 
     # ---- what a spectator sees ---------------------------------------------------------------------------------------------------
 
-    def _follow(self, sender: Sender, watch: Watch, stop: threading.Event) -> None:
+    def _follow(self, sender: Sender, watch: Watch) -> None:
         start, told, said, begun = time.monotonic(), 0, "", False
         over: float | None = None
-        while not stop.is_set() and time.monotonic() - start < STORY_LIMIT_S:
+        while time.monotonic() - start < STORY_LIMIT_S:
             time.sleep(0.2)
             if self._started_ms is not None and not begun:
                 begun = True
@@ -131,20 +131,20 @@ class Story:
                 if not sender.is_alive() or self._resolved(watch, time.monotonic() - over):
                     break
         if watch.first(self._population.noisy, Lane.GENERAL):
-            stop.wait(AFTERMATH_S)
+            time.sleep(AFTERMATH_S)
 
     def _resolved(self, watch: Watch, over_s: float) -> bool:
         if self._has_culprit and self._options.mode == "auto":
             return watch.first(self._population.noisy, Lane.GENERAL) is not None
         return over_s > SURGE_AFTERMATH_S
 
-    def _drain(self, stage: Stage, sender: Sender, stop: threading.Event) -> None:
+    def _drain(self, stage: Stage, sender: Sender) -> None:
         accepted = len(sender.ledger.accepted)
         self._say(f"the clients stopped: {accepted} events accepted; waiting until all are visible")
         engine = open_engine(stage.sink_url)
         deadline, moved, last = time.monotonic() + DRAIN_LIMIT_S, time.monotonic(), -1
         try:
-            while not stop.is_set() and time.monotonic() < deadline:
+            while time.monotonic() < deadline:
                 with engine.connect() as connection:
                     visible = connection.execute(select(func.count()).select_from(EVENTS)).scalar_one()
                 if visible >= accepted:

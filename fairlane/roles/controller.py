@@ -81,7 +81,14 @@ class History:
         try:
             self._projection.open(engine)
             settings = self._settings
-            booking = BookingConsumer(settings.kafka, settings.pipeline, engine, self._clock, self._registry)
+            booking = BookingConsumer(
+                settings.kafka,
+                settings.pipeline,
+                engine,
+                self._clock,
+                self._registry,
+                probe_interval_s=settings.probe.interval_s,
+            )
             scheduler = Scheduler(engine, settings.pipeline, settings.controller.slo_s, self._clock, self._registry)
             self._parts = booking, scheduler
             both = Together({"booking": booking.run, "slo": scheduler.run}, self.ready, lambda: True)

@@ -268,9 +268,7 @@ class Supervisor:
         child.process = None
         why = f": {last_words(child.log)}" if code > 0 else ""
         ended = f"was killed by signal {-code}" if code < 0 else f"ended with exit code {code}"
-        self._report(
-            f"{child.spec.name} {ended} after {ran_s:.0f} s, starting it again in {wait_s:.1f} s{why}"
-        )
+        self._report(f"{child.spec.name} {ended} after {ran_s:.0f} s, starting it again in {wait_s:.1f} s{why}")
         return False
 
     def _ready(self, child: _Child) -> bool:

@@ -17,7 +17,7 @@ class Backoff:
 
     def delay_s(self, attempt: int, retry_after: str | None, draw: Callable[[], float] = random.random) -> float:
         """Seconds to wait after try number `attempt`; at least what the server asked for in Retry-After (seconds), within `limit_s`."""
-        own = min(self.limit_s, self.first_s * 2 ** min(attempt, 60)) * (0.5 + 0.5 * draw())
+        own = min(self.limit_s, self.first_s * 2.0 ** min(attempt, 60)) * (0.5 + 0.5 * draw())
         try:
             asked = float(retry_after or 0)
         except ValueError:  # an HTTP date: our own back-off will do

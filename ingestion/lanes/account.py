@@ -1,6 +1,7 @@
 """Who used what: columns while the worker runs, folded once a report. Exact for a partition's top tokens, the rest is `other`."""
 
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from heapq import nlargest
 from operator import itemgetter
@@ -32,7 +33,10 @@ class Usage:
         """The `top` tokens by work, then records, exactly; and one row for all others (its keys are an estimate: those that no top token accounts for)."""
         counts = Counter(self.tokens)
         work = self.work
-        best = nlargest(top, counts, key=lambda t: (work.get(t, 0.0), counts[t]))
+        if work:
+            best = nlargest(top, counts, key=lambda t: (work.get(t, 0.0), counts[t]))
+        else:  # only counted or forwarded: the quick way
+            best = [token for token, _ in counts.most_common(top)]
         chosen = set(best)
         picked = [row for row in zip(self.tokens, self.keys, self.sizes, strict=True) if row[0] in chosen]
         sizes: dict[bytes, int] = dict.fromkeys(best, 0)
@@ -51,7 +55,7 @@ class Usage:
                 len(keys[t]),
                 max(keys[t]),
                 self.forwards[t],
-            )  # fmt: skip
+            )
             for t in best
         ]
         if len(counts) > len(best):
@@ -68,6 +72,16 @@ class Usage:
                 )
             )
         return loads
+
+
+@dataclass(slots=True)
+class Booked:
+    """What a committed chunk was. `work`: token -> (records, seconds) of what the handler did."""
+
+    work: dict[bytes, tuple[int, float]] = field(default_factory=dict)
+    handled: int = 0
+    forwarded: int = 0
+    dead: int = 0
 
 
 class Account:
@@ -99,6 +113,18 @@ class Account:
                 usage.work[token] = usage.work.get(token, 0.0) + seconds
                 usage.busy_s += seconds
         return worked
+
+    def book(self, shares: Iterable[Share]) -> "Booked":
+        """Take in a committed chunk."""
+        booked = Booked()
+        for share in shares:
+            for token, (count, seconds) in self.add(share).items():
+                before = booked.work.get(token, (0, 0.0))
+                booked.work[token] = (before[0] + count, before[1] + seconds)
+            booked.dead += len(share.verdicts)
+            booked.forwarded += share.forwards()
+            booked.handled += len(share) if share.codes is None else share.codes.count(HERE)
+        return booked
 
     def take(self) -> dict[int, Usage]:
         """What was used since the last call."""

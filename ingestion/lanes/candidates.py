@@ -49,6 +49,8 @@ class Candidates:
         self._doomed = doomed
         self._here_s = here_s
         self._plain = not fence.entries and not wanted
+        if not fence.entries:
+            holds.forget(buffer.partition)
         self._messages: list[Message] = []
         self._headers: list[Headers] = []
         self._tokens: list[bytes] = []
@@ -102,6 +104,10 @@ class Candidates:
         if self._doomed is not None:
             self._doom(share, *self._doomed)
         return share
+
+    def before(self, offset: int, count: int) -> int:
+        """How many of the first `count` candidates stand before `offset`."""
+        return next((i for i, m in enumerate(self._messages[:count]) if (m.offset() or 0) >= offset), count)
 
     def _doom(self, share: Share, offset: int, verdict: Verdict) -> None:
         for i, message in enumerate(share.messages):

@@ -39,8 +39,11 @@ class Chunk:
                     self.records.append(record)
                     self.rows.append((share, i))
 
-    def apply(self, settled: Sequence[Settled]) -> dict[int, float]:
-        """Take in the outcomes, cutting shares at their first Retry; returns the wait in seconds of partitions that must try again."""
+    def apply(self, settled: Sequence[Settled]) -> dict[int, tuple[int, float]]:
+        """Take in the outcomes, cutting shares at their first Retry.
+
+        Returns, for partitions that must try again, how many of their records are settled and the wait in seconds that the handler asked for.
+        """
         cuts: dict[int, tuple[int, float]] = {}
         for (share, i), outcome in zip(self.rows, settled, strict=True):
             if share.costs is None:
@@ -60,7 +63,7 @@ class Chunk:
             if share.partition in cuts:
                 share.cut(cuts[share.partition][0])
         self.shares = [share for share in self.shares if len(share)]
-        return {partition: wait for partition, (_, wait) in cuts.items()}
+        return cuts
 
 
 def condemn(share: Share, index: int, verdict: Verdict) -> None:

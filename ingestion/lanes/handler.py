@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from threading import get_ident
-from typing import Any
+from typing import Any, cast
 
 from ingestion.config import PipelineConfig, SinkConfig
 from ingestion.contracts.names import Lane
@@ -92,8 +92,7 @@ def load(spec: str, context: HandlerContext) -> Handler:
 
 def _shaped(spec: str, found: Any, context: HandlerContext) -> Handler:
     if not inspect.isclass(found) and callable(getattr(found, "handle", None)):
-        handler: Handler = found
-        return handler
+        return cast("Handler", found)
     if not callable(found):
         raise HandlerError(
             f"handler {spec!r} is a {type(found).__name__}: it must have handle(batch), make such an object, or be a function of one record"
@@ -109,8 +108,7 @@ def _shaped(spec: str, found: Any, context: HandlerContext) -> Handler:
             ) from error
         if not callable(getattr(made, "handle", None)):
             raise HandlerError(f"handler {spec!r} made a {type(made).__name__}, which has no handle(batch) method")
-        handler = made
-        return handler
+        return cast("Handler", made)
     return PerRecord(found, spec)
 
 

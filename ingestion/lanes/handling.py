@@ -121,7 +121,7 @@ class Handling:
             try:
                 for i, settled in zip(part, settler.settle(batch), strict=True):
                     job.settled[i] = settled
-            except BaseException as error:  # noqa: BLE001 - SystemExit in a handler must not leave the chunk waiting for ever
+            except BaseException as error:  # SystemExit in a handler must not leave the chunk waiting for ever
                 job.crash = error
             job.running.pop(me, None)
             job.finish(self._clock.monotonic() - start, settler.errors)

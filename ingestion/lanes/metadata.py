@@ -15,7 +15,8 @@ from ingestion.lanes.fence import CAPACITY, Fence
 
 VERSION: Final = 1
 LIMIT: Final = 4_095
-MAX_ATTEMPTS: Final = 15
+CAREFUL: Final = 15
+"""Attempts of a mark that names no record: a batch hung, and everything up to its offset is tried record by record."""
 _ENTRY: Final = struct.Struct(">QBq")
 _OFFSET: Final = struct.Struct(">q")
 _LANES: Final = {lane.code: lane for lane in Lane}
@@ -37,7 +38,7 @@ def encode(fence: Fence, suspect: Suspect | None = None) -> str:
     """The metadata of one partition's commit; raises ValueError when F does not fit (callers refuse moves long before)."""
     if len(fence) > CAPACITY:
         raise ValueError(f"F has {len(fence)} entries, at most {CAPACITY} fit into the offset metadata")
-    attempts = min(suspect.attempts, MAX_ATTEMPTS) if suspect else 0
+    attempts = min(suspect.attempts, CAREFUL) if suspect else 0
     raw = bytes((VERSION | attempts << 4,)) + (_OFFSET.pack(suspect.offset) if suspect and attempts else b"")
     raw += b"".join(_ENTRY.pack(token, lane.code, last) for (token, lane), last in sorted(fence.entries.items()))
     return base64.b64encode(raw).decode()

@@ -34,6 +34,7 @@ class Parts:
     def close(self) -> None:
         """Close everything but the consumer, which leaves the group first."""
         self.transactor.close()
+        self.reports.close()
         self.routes.close()
         if self.neighbours is not None:
             self.neighbours.close()

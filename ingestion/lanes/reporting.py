@@ -126,7 +126,7 @@ class Reporter:
                     token,
                     seconds,
                     one.retry_delay > 0,
-                )  # fmt: skip
+                )
             )
             labels = (*self._meters.own, str(p))
             self._meters.position.labels(*labels).set(one.committed)

@@ -5,11 +5,17 @@ from collections.abc import Mapping
 from typing import Final
 
 import numpy as np
-import numpy.typing as npt
 
 from ingestion.contracts.names import Lane
 from ingestion.contracts.routes import Route
-from ingestion.contracts.telemetry import FRESHNESS_BUCKETS_S, Kind, MinuteCount, Population, SliCounts
+from ingestion.contracts.telemetry import (
+    FRESHNESS_BUCKETS_S,
+    MOVED_WITHIN_S,
+    Kind,
+    MinuteCount,
+    Population,
+    SliCounts,
+)
 from ingestion.lanes import layout
 from ingestion.lanes.share import HERE, Share
 
@@ -18,9 +24,6 @@ _CODE: Final = {kind: code for code, kind in enumerate(_KINDS)}
 _POPULATIONS: Final = (Population.PROTECTED, Population.MOVED)
 _BUCKETS_MS: Final = np.array([s * 1000 for s in FRESHNESS_BUCKETS_S])
 _MINUTE_MS: Final = 60_000
-_MOST: Final = 1 << 60
-
-_Ints = npt.NDArray[np.int64]
 
 
 class Tally:
@@ -33,7 +36,7 @@ class Tally:
         self._now_ms = now_ms
         self._routed = routed
         self._counts: Counter[tuple[int, Population, Kind]] = Counter()
-        self._histogram: _Ints = np.zeros(len(FRESHNESS_BUCKETS_S) + 1, dtype=np.int64)
+        self._histogram: layout.Ints = np.zeros(len(FRESHNESS_BUCKETS_S) + 1, dtype=np.int64)
         self._skewed = 0
 
     def add(self, share: Share) -> None:
@@ -41,9 +44,9 @@ class Tally:
         count = len(share)
         if not count:
             return
-        kinds: _Ints = np.zeros(count, dtype=np.int64)
+        kinds: layout.Ints = np.zeros(count, dtype=np.int64)
         appended, captured = self._times(share, kinds)
-        moved: _Ints = np.zeros(count, dtype=np.int64)
+        moved: layout.Ints = np.zeros(count, dtype=np.int64)
         if self._routed and not self._routed.keys().isdisjoint(share.tokens):
             moved[:] = [self._moved(t, a) for t, a in zip(share.tokens, appended.tolist(), strict=True)]
         self._judge(share, kinds, appended, captured, moved)
@@ -83,18 +86,17 @@ class Tally:
         histogram = tuple(int(n) for n in self._histogram) if self._histogram.any() else ()
         return SliCounts(self._pipeline, self._now_ms, self._lane, counts, histogram, self._skewed)
 
-    def _times(self, share: Share, kinds: _Ints) -> tuple[_Ints, _Ints]:
+    def _times(self, share: Share, kinds: layout.Ints) -> tuple[layout.Ints, layout.Ints]:
         """append and capture times (-1 when not there); sets the kind of canaries, replays and backfills."""
-        appended: list[int]
         if self._lane is Lane.GENERAL:
-            appended = [m.timestamp()[1] for m in share.messages]
-            if share.codes is not None and not share.local():
-                return np.array(appended, dtype=np.int64), np.full(len(share), -1, dtype=np.int64)
+            appended = np.array([m.timestamp()[1] for m in share.messages], dtype=np.int64)
+            if share.codes is not None and min(share.codes) > 0:
+                return appended, np.full(len(share), -1, dtype=np.int64)  # all forwarded: judged elsewhere
             captured = layout.captured_all(share.headers)
         else:
             captured, appended = layout.captured_forwards(share.headers)
-        if min(captured) < 0 or max(captured) > _MOST:
-            for i in [i for i, c in enumerate(captured) if not 0 <= c <= _MOST]:
+        if int(captured.min()) < 0 or int(appended.min()) < 0:
+            for i in np.nonzero((captured < 0) | (appended < 0))[0].tolist():
                 traits = layout.traits(share.headers[i])
                 captured[i] = traits.captured_at if traits.captured_at is not None else -1
                 if self._lane is not Lane.GENERAL:
@@ -104,9 +106,11 @@ class Tally:
                 if not traits.plain:
                     kind = Kind.CANARY if traits.canary else Kind.REPLAYED if traits.replay else Kind.HISTORICAL
                     kinds[i] = _CODE[kind]
-        return np.array(appended, dtype=np.int64), np.array(captured, dtype=np.int64)
+        return appended, captured
 
-    def _judge(self, share: Share, kinds: _Ints, appended: _Ints, captured: _Ints, moved: _Ints) -> None:
+    def _judge(
+        self, share: Share, kinds: layout.Ints, appended: layout.Ints, captured: layout.Ints, moved: layout.Ints
+    ) -> None:
         local = kinds == _CODE[Kind.GOOD]
         if share.codes is not None:
             codes = np.array(share.codes)
@@ -123,6 +127,7 @@ class Tally:
             captured[skewed] = appended[skewed]
         age = self._now_ms - captured
         kinds[local & (age > self._slo_ms)] = _CODE[Kind.LATE]
+        kinds[local & (moved == 1) & (age > self._slo_ms) & (age <= MOVED_WITHIN_S * 1000)] = _CODE[Kind.SLOW]
         protected = age[local & (moved == 0)]
         if len(protected):
             self._histogram += np.bincount(np.searchsorted(_BUCKETS_MS, protected), minlength=len(self._histogram))

@@ -152,8 +152,10 @@ class Transactor:
         return Outcome.COMMITTED
 
     def close(self) -> None:
-        """Give the producer up. An open transaction is left to Kafka's time-out or to the slot's next producer."""
-        self._destroy(Outcome.UNKNOWN)
+        """Give the producer up; between transactions only, so there is nothing to finish."""
+        producer, self._producer = self._producer, None
+        if producer is not None:
+            producer.close()
 
     def _judge(self, error: KafkaError) -> Outcome:
         log.warning("transaction failed: %s", error.str())

@@ -33,7 +33,9 @@ class _Cursor:
 
     def advance(self, work: float, records: int) -> tuple[float, int]:
         """Take up to `work` seconds and `records` more; returns what was taken."""
-        prefix, target, most = self.source.prefix, self.spent + work, self.taken + records
+        # a hair more, so that sums of decimal costs do not fall one record short
+        target = (self.spent + work) * (1 + 1e-9)
+        prefix, most = self.source.prefix, self.taken + records
         while (not prefix or prefix[-1] <= target) and len(prefix) < most:
             if not self.source.extend():
                 self.ended = True

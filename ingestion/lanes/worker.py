@@ -14,29 +14,23 @@ from prometheus_client import CollectorRegistry
 from ingestion.config import KafkaConfig, PipelineConfig, WorkerConfig
 from ingestion.contracts.names import Lane
 from ingestion.contracts.records import Handler, Record
-from ingestion.contracts.telemetry import Kind
 from ingestion.lanes.account import Account
 from ingestion.lanes.assignment import Restored, Restorer
 from ingestion.lanes.buffer import Buffer
-from ingestion.lanes.candidates import Candidates
 from ingestion.lanes.chunk import Chunk
-from ingestion.lanes.commit import Contents, Standing
-from ingestion.lanes.fence import Fence
+from ingestion.lanes.commit import Contents
 from ingestion.lanes.handling import Handling
 from ingestion.lanes.hold import Holds
 from ingestion.lanes.hooks import Hooks, Moment, NoHooks, Point
 from ingestion.lanes.intake import Intake
-from ingestion.lanes.layout import token_of
-from ingestion.lanes.metadata import Suspect
+from ingestion.lanes.ledger import Ledger
+from ingestion.lanes.metadata import CAREFUL, Suspect
 from ingestion.lanes.opening import open_parts
 from ingestion.lanes.owned import Owned
 from ingestion.lanes.reporting import Meters, Reporter
-from ingestion.lanes.share import HERE, Verdict
-from ingestion.lanes.sli import Tally
-from ingestion.lanes.tokens import FORWARD_S, Names, Predictions
-from ingestion.lanes.transaction import Outcome
+from ingestion.lanes.taking import Taker
+from ingestion.lanes.tokens import Names
 from ingestion.lanes.trouble import Trouble
-from ingestion.lanes.turn import choose
 from slo.clock import Clock
 
 log = logging.getLogger(__name__)
@@ -46,9 +40,7 @@ HUNG_EXIT: Final = 75
 _POLL_S: Final = 0.02
 _GRACE_S: Final = 5.0
 _WHILE_HANDLING: Final = 1_000
-_IDLE_S: Final = 0.5
 _RETRY_S: Final = (0.1, 30.0)
-_HUNG_VERDICT: Final = Verdict(Kind.DEAD, "hung", "the handler hung on this record again and again")
 
 
 class LaneWorker:
@@ -80,17 +72,11 @@ class LaneWorker:
         self._watched = hooks is not None
         self._meters = Meters(registry, pipeline.name, lane)
         self._names = Names()
-        self._predictions = Predictions()
         self._holds = Holds(pipeline.hold_max_s)
         self._account = Account()
         self._trouble = Trouble(lane, clock)
-        self._credit: dict[int, float] = {}
-        self._committed_elsewhere: dict[Lane, dict[int, int]] = {}
         self._chunk: Chunk | None = None
-        self._turn = 0
-        self._idle_at = 0.0
         self._exit: int | None = None
-        self._leaving = False
         self._out_of_range = False
         self._stop = threading.Event()
         self._beat = clock.monotonic()
@@ -118,7 +104,7 @@ class LaneWorker:
             while not self._stopping():
                 self._beat = self._clock.monotonic()
                 self._once()
-            self._leaving = True
+            self._ledger.leaving = True
             if not self._finish(_GRACE_S):
                 log.warning("%s: stopped before the handler was done: its chunk comes again", self.lane)
                 self._chunk = None
@@ -140,7 +126,7 @@ class LaneWorker:
 
     def drained(self, lane: Lane, partition: int, last: int) -> bool:
         """Rule 4: has that lane's group committed more than `last` on the partition? Not known means no."""
-        return self._committed_elsewhere.get(lane, {}).get(partition, -1) > last
+        return self._taker.elsewhere.get(lane, {}).get(partition, -1) > last
 
     def next_offset(self, partition: int, last: int) -> int:
         """Rule 7: the head of the buffer, else the larger of last + 1 and `position()`."""
@@ -174,7 +160,7 @@ class LaneWorker:
         self._intake.balance(self._pipeline.buffer_s, 2 * self._pipeline.chunk_records)
         chunk = self._take()
         if chunk is None:
-            self._commit_idle()
+            self._ledger.commit_idle()
             if waiting:  # buffered, but held or waiting for a retry: do not spin
                 self._pause(_POLL_S)
             return
@@ -189,58 +175,17 @@ class LaneWorker:
 
     def _take(self) -> Chunk | None:
         now = self._clock.monotonic()
-        ready = [o for o in self._intake.owned.values() if len(o.buffer) and o.retry_at <= now]
+        ready = [one for one in self._intake.owned.values() if len(one.buffer) and one.retry_at <= now]
         if not ready or not self._trouble.may_take():
             return None
-        if self._parts.neighbours is not None:
-            self._drain(ready)
-        here_s = FORWARD_S if self._handler is None else None
-        candidates = {o.partition: self._candidates(o, now, here_s) for o in ready}
-        takes = choose(
-            candidates, self._pipeline.chunk_s * self._pipeline.concurrency, self._pipeline.chunk_records, self._credit
-        )
-        if any(c.refused for c in candidates.values()):
+        wanted: dict[bytes, Lane] = {}
+        if self.lane is Lane.GENERAL:
+            banished = self._trouble.banished
+            wanted = {**self._routes.wanted, **banished} if banished else self._routes.wanted
+        chunk = self._taker.take(ready, wanted, self.drained, now)
+        if self._taker.refused:
             self._reporter.refused()
-        if not takes:
-            return None
-        self._turn += 1
-        for p, count in takes.items():
-            one = self._intake.owned[p]
-            one.record_s += 0.3 * (candidates[p].prefix[count - 1] / count - one.record_s)
-        return Chunk(self._turn, [candidates[p].take(count) for p, count in takes.items()])
-
-    def _candidates(self, one: Owned, now: float, here_s: float | None) -> Candidates:
-        wanted, doomed, suspect = self._wanted, None, one.suspect
-        if suspect is not None:
-            if suspect.attempts >= (2 if self.lane is Lane.GENERAL else 1):
-                doomed = (suspect.offset, _HUNG_VERDICT)
-            else:
-                found = one.buffer.message_at(suspect.offset)
-                token = token_of(found.headers()) if found is not None else b""  # type: ignore[arg-type]
-                wanted = {**wanted, token: Lane.QUARANTINE} if token else wanted
-        return Candidates(
-            one.buffer, one.fence, wanted, self._holds, self._names, self._predictions, now, doomed, here_s
-        )
-
-    @property
-    def _wanted(self) -> dict[bytes, Lane]:
-        if self.lane is not Lane.GENERAL:
-            return {}
-        banished = self._trouble.banished
-        return {**self._routes.wanted, **banished} if banished else self._routes.wanted
-
-    def _drain(self, ready: list[Owned]) -> None:
-        """Read how far the lanes named in F have committed, and drop what is drained."""
-        asked: dict[Lane, list[int]] = {}
-        for one in ready:
-            for lane in one.fence.lanes():
-                asked.setdefault(lane, []).append(one.partition)
-        neighbours = self._parts.neighbours
-        assert neighbours is not None
-        self._committed_elsewhere = {lane: neighbours.committed(lane, ps) for lane, ps in asked.items()}
-        for one in ready:
-            if len(one.fence):
-                one.fence.drain(lambda lane, last, p=one.partition: self.drained(lane, p, last))  # type: ignore[misc]
+        return chunk
 
     def _hand(self, chunk: Chunk) -> None:
         if self._handling is None:
@@ -273,7 +218,7 @@ class LaneWorker:
         self._chunk = None
         self._at(Point.HANDLED, chunk)
         if len(chunk):
-            self._commit(chunk)
+            self._ledger.commit(chunk, self._routes.routed)
         return True
 
     def _settle(self, chunk: Chunk) -> None:
@@ -287,105 +232,15 @@ class LaneWorker:
         self._trouble.settled(len(chunk.records), clean=not job.errors)
         waits = chunk.apply(job.settled)
         low, high = _RETRY_S
-        for p, wait in waits.items():
+        for p, (settled, wait) in waits.items():
             one = self._intake.owned[p]
-            one.retry_delay = min(high, max(low, wait, one.retry_delay * 2))
+            again = 0.0 if settled else one.retry_delay * 2  # the same record once more
+            one.retry_delay = min(high, max(low, wait, again))
             one.retry_at = now + one.retry_delay
         for share in chunk.shares:
             if share.partition not in waits:
                 self._intake.owned[share.partition].retry_delay = 0.0
         self._meters.paused.set(self._trouble.paused)
-
-    # ---- the transaction
-
-    def _commit(self, chunk: Chunk) -> None:
-        owned = self._intake.owned
-        tally = Tally(
-            self._pipeline.name,
-            self.lane,
-            self._pipeline.slo_s,
-            int(self._clock.now() * 1000),
-            self._routes.routed,
-        )
-        standings: dict[int, Standing] = {}
-        for share in chunk.shares:
-            one = owned[share.partition]
-            tally.add(share)
-            one.buffer.drop(len(share))
-            following = self.check_next(self.next_offset(share.partition, share.last))
-            if self.lane is Lane.GENERAL:
-                tally.gaps(share, one.committed, following)
-            standings[share.partition] = self._standing(one, following)
-        if self._transact(chunk, tally, standings):
-            self._book(chunk)
-
-    def _standing(self, one: Owned, following: int) -> Standing:
-        suspect = one.suspect if one.suspect is not None and one.suspect.offset >= following else None
-        return Standing(following, Fence(dict(one.fence.entries)), suspect)
-
-    def _transact(self, chunk: Chunk, tally: Tally, standings: dict[int, Standing]) -> bool:
-        start = self._clock.monotonic()
-        outcome = self._transactor.run(
-            lambda: self._contents.produce(chunk.shares, tally),
-            lambda landed: self._contents.offsets(standings, landed),
-            self._intake.consumer.consumer_group_metadata,
-            lambda point: self._at(point, chunk),
-        )
-        self._meters.transactions.labels(*self._meters.own, outcome.value).inc()
-        if outcome is not Outcome.COMMITTED:
-            if outcome is Outcome.FENCED and self._trouble.fenced():
-                log.error(
-                    "another worker of lane %s uses slot %s: give each worker its own --slot", self.lane, self.slot
-                )
-                self._exit = 1
-            if not self._leaving:
-                self.rewind()
-            return False
-        self._meters.transaction_seconds.observe(self._clock.monotonic() - start)
-        for p, standing in standings.items():
-            one = self._intake.owned[p]
-            one.committed, one.fence, one.suspect, one.must_commit = (
-                standing.next,
-                standing.fence,
-                standing.suspect,
-                False,
-            )
-        return True
-
-    def _book(self, chunk: Chunk) -> None:
-        work: dict[bytes, tuple[int, float]] = {}
-        handled = forwarded = dead = 0
-        for share in chunk.shares:
-            for token, (count, seconds) in self._account.add(share).items():
-                before = work.get(token, (0, 0.0))
-                work[token] = (before[0] + count, before[1] + seconds)
-            dead += len(share.verdicts)
-            forwarded += share.forwards()
-            handled += len(share) if share.codes is None else share.codes.count(HERE)
-        self._predictions.learn(work)
-        self._meters.outcome("handled", handled)
-        self._meters.outcome("forwarded", forwarded)
-        self._meters.outcome("dead", dead)
-        self._meters.chunk_records.observe(len(chunk))
-
-    def _commit_idle(self) -> None:
-        """Commit positions that moved without records (rule 8), and the log start of a partition without a commit."""
-        now = self._clock.monotonic()
-        if now < self._idle_at:
-            return
-        self._idle_at = now + _IDLE_S
-        tally = Tally(self._pipeline.name, self.lane, self._pipeline.slo_s, int(self._clock.now() * 1000), {})
-        standings = {}
-        for p, one in self._intake.owned.items():
-            if len(one.buffer):
-                continue
-            following = max(self.position(p), one.eof, one.committed)
-            if following > one.committed or one.must_commit:
-                if self.lane is Lane.GENERAL and following > one.committed:
-                    tally.gap(int(self._clock.now() * 1000), following - one.committed)
-                standings[p] = self._standing(one, self.check_next(following))
-        if standings:
-            self._transact(Chunk(self._turn, []), tally, standings)
 
     # ---- membership
 
@@ -400,21 +255,20 @@ class LaneWorker:
         self._joined = True
         self._meters.ready.set(1)
         log.info("%s %s: assigned %s", self._pipeline.name, self.lane, sorted(owned))
-        self._hooks.at(Point.ASSIGNED, Moment(self.lane, self.slot, self._turn, tuple(sorted(owned))))
+        self._hooks.at(Point.ASSIGNED, Moment(self.lane, self.slot, 0, tuple(sorted(owned))))
         return owned
 
     def _on_revoked(self, partitions: list[int]) -> None:
-        self._leaving = True  # whatever the commit's outcome, there is nothing to go back to
+        self._ledger.leaving = True  # whatever the commit's outcome, there is nothing to go back to
         if not self._finish(_GRACE_S):
             log.warning("%s: partitions leave before the handler was done: its chunk comes again", self.lane)
-        self._leaving = False
+        self._ledger.leaving = False
         self._leave(partitions)
 
     def _leave(self, partitions: list[int]) -> None:
         self._chunk = None
         for p in partitions:
-            self._holds.forget(p)
-            self._credit.pop(p, None)
+            self._taker.forget(p)
             self._meters.forget(p)
 
     def _on_out_of_range(self, partition: int) -> None:
@@ -423,6 +277,11 @@ class LaneWorker:
         )
         self._stop.wait(1.0)
         self._out_of_range = True
+
+    def _on_fenced(self) -> None:
+        if self._trouble.fenced():
+            log.error("another worker of lane %s uses slot %s: give each its own --slot", self.lane, self.slot)
+            self._exit = 1
 
     def _note(self, partition: int, found: Restored) -> None:
         if found.lost:
@@ -438,15 +297,24 @@ class LaneWorker:
         self._meters.hung.inc()
         self._exit = HUNG_EXIT
         self._chunk = None
-        if record is None:
-            log.error("the handler of lane %s hangs in a batch of %d records", self.lane, len(chunk.records))
-            return
-        one = self._intake.owned[record.partition]
-        before = one.suspect.attempts if one.suspect is not None and one.suspect.offset == record.offset else 0
-        log.error("the handler of lane %s hangs on %s (attempt %d)", self.lane, record.source, before + 1)
-        standing = Standing(one.committed, Fence(dict(one.fence.entries)), Suspect(record.offset, before + 1))
-        tally = Tally(self._pipeline.name, self.lane, self._pipeline.slo_s, int(self._clock.now() * 1000), {})
-        self._transact(Chunk(self._turn, []), tally, {record.partition: standing})
+        suspects: dict[int, Suspect] = {}
+        if record is not None:
+            known = self._intake.owned[record.partition].suspect
+            again = known is not None and known.attempts != CAREFUL and known.offset == record.offset
+            attempts = known.attempts + 1 if known is not None and again else 1
+            suspects = {record.partition: Suspect(record.offset, min(attempts, CAREFUL - 1))}
+            log.error(
+                "the handler of lane %s hangs on %s, attempt %d: starting anew", self.lane, record.source, attempts
+            )
+        else:
+            suspects = {share.partition: Suspect(share.last, CAREFUL) for share in chunk.shares}
+            log.error(
+                "the handler of lane %s hangs in a batch of %d: its records will be tried one by one",
+                self.lane,
+                len(chunk.records),
+            )
+        self._ledger.leaving = True
+        self._ledger.commit_suspects(suspects)
 
     # ---- opening, closing, small things
 
@@ -460,9 +328,15 @@ class LaneWorker:
         self._intake = Intake(
             parts.consumer, topic, self._on_assigned, self._on_revoked, self._leave, self._on_out_of_range
         )
-        self._contents = Contents(pipeline, lane, parts.partitions, self._names, parts.transactor)
+        counting = self._handler is None
+        self._taker = Taker(lane, pipeline, self._names, self._holds, parts.neighbours, counting=counting)
+        contents = Contents(pipeline, lane, parts.partitions, self._names, parts.transactor)
         target = parts.partitions.telemetry_of_pipeline
         self._reporter = Reporter(pipeline, lane, self._worker, parts.reports, target, self._clock, self._meters)
+        self._ledger = Ledger(
+            lane, pipeline, self, self._intake, parts.transactor, contents, self._taker.predictions,
+            self._account, self._meters, self._clock, self._at, self._on_fenced,
+        )  # fmt: skip
         self._handling = None
         if self._handler is not None:
             name = f"{pipeline.name}-{lane}"

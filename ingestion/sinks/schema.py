@@ -86,6 +86,6 @@ def _open(url: URL) -> Engine:
 
 
 def _pragmas(connection: Any, _record: Any) -> None:
-    # WAL: readers and one writer at a time; NORMAL: a power cut may lose the last commits of the sink, never corrupt it
-    for pragma in (f"busy_timeout={BUSY_MS}", "journal_mode=WAL", "synchronous=NORMAL"):
+    # WAL: readers and one writer at a time; FULL: offsets are committed to Kafka after this, so a power cut must not take the rows back
+    for pragma in (f"busy_timeout={BUSY_MS}", "journal_mode=WAL", "synchronous=FULL"):
         connection.execute(f"PRAGMA {pragma}")

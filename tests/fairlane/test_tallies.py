@@ -6,8 +6,9 @@ from hypothesis import strategies as st
 from fairlane.charts import Charts
 from fairlane.tallies import Limits, Tallies
 from ingestion.contracts.names import Lane
-from ingestion.contracts.telemetry import Kind, LanePartition, Population, ProbeReport
+from ingestion.contracts.telemetry import MOVED_WITHIN_S, Kind, LanePartition, Population, ProbeReport
 from slo.objective import Sli
+from slo.presets import MOVED_WITHIN_S as PROMISED
 from slo.seconds import Seconds
 from slo.slices import Slice
 from tests.support.telemetry import capture, outcomes, probe
@@ -110,3 +111,7 @@ def test_charts_draw_freshness_of_the_protected() -> None:
     assert points["freshness_p99.protected", T0] > 10.0
     assert points["visible", T0] == 107
     assert points["visible.moved", T0] == 7
+
+
+def test_what_is_promised_to_the_moved_is_one_number() -> None:
+    assert MOVED_WITHIN_S == PROMISED

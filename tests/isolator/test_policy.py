@@ -28,7 +28,7 @@ def slow(rate: float = 12.0) -> Source:
     return Source("slow", during(rate), lambda _t: 0.08, ALL, 400)
 
 
-def world(*extra: Source, tokens: int = 3000, **options) -> World:
+def world(*extra: Source, tokens: int = 1500, **options) -> World:
     return World(POLICY, [*background(tokens, 500.0, 12), *extra], **options)
 
 
@@ -92,8 +92,8 @@ def test_a_stalled_consumer_is_nobodys_fault() -> None:
 
 def test_a_rebalance_is_waited_out() -> None:
     one = world(
-        capacity=lambda t: 0.02 if TROUBLE <= t < 40 else 0.95,
-        assigned=lambda t: 1e6 if t < TROUBLE else max(t - 38, 0),
+        capacity=lambda t: 0.02 if TROUBLE <= t < 50 else 0.95,
+        assigned=lambda t: 1e6 if t < TROUBLE else max(t - 48, 0),
     )
     one.run(60)
     assert one.moved() == []
@@ -122,12 +122,12 @@ def test_two_floods_are_both_moved_and_nobody_else() -> None:
 
 
 def test_a_wrong_culprit_is_brought_back_and_barred_and_the_real_one_found() -> None:
-    culprit = Source("culprit", during(9.0, TROUBLE, 400), lambda _t: 0.1, ALL, 300)
+    culprit = Source("culprit", during(7.0, TROUBLE, 400), lambda _t: 0.1, ALL, 300)
     scapegoat = Source("scapegoat", lambda _t: 3.0, lambda _t: 1e-3, ALL, 300)
     one = world(culprit, scapegoat)
     # the handler bills the culprit's work to the scapegoat, until that is gone
     one.billed_to = lambda t: "scapegoat" if t == "culprit" and "scapegoat" not in one.state.moved() else t
-    one.run(60)
+    one.run(130)
     kinds = [(kind, token, reason) for _, kind, token, reason in one.verdicts()]
     assert kinds[0] == ("move", "scapegoat", "noisy_tenant")
     assert ("restore", "scapegoat", "wrong_culprit") in kinds

@@ -10,7 +10,8 @@ class NoRewind(LaneWorker):
     """Goes on from memory after an abort: what the aborted transaction held is lost."""
 
     def rewind(self) -> None:
-        """Keep buffers, F and positions."""
+        """Have a producer, and keep buffers, F and positions."""
+        self._transactor.ready(self._stopping)
 
 
 class NoDrain(LaneWorker):

@@ -55,7 +55,7 @@ def test_a_frozen_one_can_be_stopped(tmp_path: Path) -> None:
 
 
 def test_what_cannot_be_started_raises(tmp_path: Path) -> None:
-    with pytest.raises(OSError):  # noqa: PT011 - the system words it
+    with pytest.raises(OSError):
         ChildProcess(["x"], tmp_path / "no" / "log").start()
     child = ChildProcess([str(tmp_path / "nothing")], tmp_path / "log")
     child.start()  # the launcher starts, and finds nothing to become
@@ -79,11 +79,13 @@ def test_the_end_of_the_thread_that_started_it_is_not_its_end(tmp_path: Path) ->
 @pytest.mark.skipif(sys.platform != "linux", reason="PR_SET_PDEATHSIG is Linux's")
 def test_it_dies_with_us_however_we_die(tmp_path: Path) -> None:
     code = "import sys, time; from pathlib import Path; from fairlane.stack.process import ChildProcess\n"
-    code += "c = ChildProcess([sys.executable, '-c', 'import time; time.sleep(60)'], Path(sys.argv[1])); c.start(); print(c.pid, flush=True); time.sleep(60)"
+    code += "c = ChildProcess([sys.executable, '-c', 'import time; print(1, flush=True); time.sleep(60)'], Path(sys.argv[1])); c.start(); print(c.pid, flush=True); time.sleep(60)"
     with subprocess.Popen(
         [sys.executable, "-c", code, str(tmp_path / "log")], stdout=subprocess.PIPE, text=True
     ) as parent:
         assert parent.stdout is not None
         pid = int(parent.stdout.readline())
+        # past the launcher, which looks for its parent by itself: from here on the kernel alone can tell it
+        until(lambda: (tmp_path / "log").read_text().strip(), 10)
         os.kill(parent.pid, signal.SIGKILL)
     until(lambda: not psutil.pid_exists(pid), 5)

@@ -97,7 +97,7 @@ def test_sqlite_is_opened_for_several_writers(tmp_path: Path) -> None:
     engine: Engine = schema.open_engine(f"sqlite:///{tmp_path}/sink.db")
     with engine.connect() as connection:
         assert connection.execute(text("PRAGMA journal_mode")).scalar() == "wal"
-        assert connection.execute(text("PRAGMA synchronous")).scalar() == 1
+        assert connection.execute(text("PRAGMA synchronous")).scalar() == 2
         assert connection.execute(text("PRAGMA busy_timeout")).scalar() == schema.BUSY_MS
     engine.dispose()
 

@@ -1,0 +1,156 @@
+"""`fairlane slo status | list`: what is promised, and how it stands by the newest evaluation."""
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated, Final
+
+import orjson
+import typer
+from sqlalchemy import make_url
+from sqlalchemy.exc import SQLAlchemyError
+
+from fairlane.app import words
+from fairlane.cli.context import settings_of
+from fairlane.database import open_database
+from fairlane.settings import Settings
+from slo.burn import Severity, State
+from slo.clock import SystemClock
+from slo.errors import Conflict, Unreachable
+from slo.evaluation import Evaluation
+from slo.history import History
+from slo.objective import Objective
+from slo.presets import pipeline_objectives
+
+app = typer.Typer(no_args_is_help=True, add_completion=False, help="Objectives, error budgets and burn rates.")
+
+STALE_S: Final = 120.0
+"""Evaluations come each 15 s: an older one does not say how things are now."""
+_SHAPES: Final = {State.OK: "●", State.FIRING: "▲", State.FROZEN: "◌"}
+
+Json = Annotated[bool, typer.Option("--json", help="One JSON object instead of a table.")]
+
+
+@app.command()
+def status(context: typer.Context, *, json: Json = False) -> None:
+    """How each objective stands, worst first: state, burn rates, budget left, time to exhaustion."""
+    settings = settings_of(context)
+    evaluations = newest(settings)
+    age_s = SystemClock().now() - max(e.at_ms for e in evaluations) / 1000
+    if json:
+        stale = age_s > STALE_S
+        print(
+            orjson.dumps(
+                {
+                    "pipeline": settings.pipeline.name,
+                    "age_s": age_s,
+                    "stale": stale,
+                    "objectives": [asdict(e) for e in evaluations],
+                }
+            ).decode()
+        )
+        return
+    print(sentence(evaluations, age_s))
+    rows = [
+        ("SLO", "STATE", "EXHAUSTS IN", "SHORT", "LONG", "ABOVE", "BUDGET", "COVERED"),
+        *(row(e) for e in evaluations),
+    ]
+    print("\n".join(table(rows)))
+
+
+@app.command("list")
+def list_(context: typer.Context, *, json: Json = False) -> None:
+    """What is promised: targets, thresholds, windows, owners. Needs neither Kafka nor the database."""
+    pipeline = settings_of(context).pipeline
+    objectives = pipeline_objectives(pipeline.name, pipeline.slo_s)
+    if json:
+        print(orjson.dumps({"pipeline": pipeline.name, "objectives": [described(o) for o in objectives]}).decode())
+        return
+    rows = [("SLO", "TARGET", "PERIOD", "PROMISE", "PAIRS", "OWNER")]
+    rows += [
+        (
+            o.name,
+            words.percent(float(o.target)),
+            f"{o.window_days} d",
+            o.title,
+            ", ".join(p.name for p in o.pairs),
+            o.owner,
+        )
+        for o in objectives
+    ]
+    print("\n".join(table(rows)))
+
+
+def newest(settings: Settings) -> list[Evaluation]:
+    """The newest evaluations, worst first. Raises Conflict when there is none yet, Unreachable and StateDirectoryError for the database."""
+    url = make_url(settings.database_url)
+    if url.get_backend_name() == "sqlite" and url.database and not Path(url.database).exists():
+        # Looking must not make a database.
+        raise Conflict(f"slo: there is no history at {url.database} yet. {_START}")
+    engine = open_database(settings.database_url)
+    try:
+        found = list(History(engine).newest(settings.pipeline.name).values())
+    except SQLAlchemyError as error:
+        raise Unreachable(f"slo: the database does not answer: {error}. Check database.url.") from error
+    finally:
+        engine.dispose()
+    if not found:
+        raise Conflict(f"slo: no objective of pipeline '{settings.pipeline.name}' has been evaluated yet. {_START}")
+    return found
+
+
+def sentence(evaluations: Sequence[Evaluation], age_s: float) -> str:
+    """What to know, in one sentence."""
+    if age_s > STALE_S:
+        return (
+            f"Blind: last evaluated {words.ago(age_s)}; nobody evaluates now. Is `fairlane serve controller` running?"
+        )
+    burning = [e for e in evaluations if e.severity is not Severity.NONE]
+    if burning:
+        worst = burning[0]
+        until = ""
+        if worst.exhaustion_s is not None:
+            until = f", exhausts in {words.span(worst.exhaustion_s)}" if worst.exhaustion_s else ", its budget is spent"
+        held = " (frozen: it was burning when the telemetry ended)" if worst.state is State.FROZEN else ""
+        return f"Burning: {worst.slo} ({worst.severity}){until}{held}. Runbook: {worst.runbook}"
+    frozen = sum(e.state is State.FROZEN for e in evaluations)
+    if frozen:
+        return f"Frozen: {words.many(frozen, 'objective has', 'objectives have')} too little telemetry to be judged; the rest is ok."
+    return f"All {len(evaluations)} objectives are ok."
+
+
+def row(e: Evaluation) -> tuple[str, ...]:
+    """One line of the table, by the worst pair of windows."""
+    worst = e.worst
+    state = f"{_SHAPES[e.state]} {e.state}" + (f" {e.severity}" if e.severity is not Severity.NONE else "")
+    known = worst.long_coverage
+    covered = "no data" if not e.observed_s else words.percent(known) if known is not None else "not due yet"
+    return (
+        e.slo,
+        state,
+        "spent" if e.exhaustion_s == 0 else words.span(e.exhaustion_s),
+        f"{_burn(worst.short_burn)} {worst.short_window}",
+        f"{_burn(worst.long_burn)} {worst.long_window}",
+        words.times(worst.threshold),
+        words.budget(e.budget_left, e.budget_s) if e.observed_s else words.NONE,
+        covered,
+    )
+
+
+def table(rows: Sequence[tuple[str, ...]]) -> list[str]:
+    """Columns aligned."""
+    widths = [max(len(line[n]) for line in rows) for n in range(len(rows[0]))]
+    return ["  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip() for line in rows]
+
+
+def described(o: Objective) -> dict[str, object]:
+    """An objective for JSON; the target as text, exactly."""
+    pairs = [{"pair": p.name, "factor": float(p.factor), "tier": str(p.tier)} for p in o.pairs]
+    return {**asdict(o), "target": str(o.target), "windows": pairs}
+
+
+def _burn(value: float | None) -> str:
+    return "no traffic" if value is None else words.times(value)
+
+
+_START: Final = "Start `fairlane up` or `fairlane serve controller`, and ask again after 15 s."

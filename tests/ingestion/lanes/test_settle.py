@@ -1,0 +1,160 @@
+"""What becomes of every record, whatever the handler does."""
+
+import threading
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ingestion.contracts.names import Lane
+from ingestion.contracts.records import Done, Invalid, Record, Retry
+from ingestion.lanes.settle import NOT_REACHED, Failed, Settler, check
+from slo.clock import ManualClock, SystemClock
+from slo.errors import HandlerError
+
+
+def record(offset: int, key: str = "k", partition: int = 0) -> Record:
+    return Record(
+        Lane.GENERAL, "p.general", partition, offset, "acme", key, f"e{offset}", "click", 0, 0, f"p.general/{partition}/{offset}", key.encode(), b"{}"
+    )  # fmt: skip
+
+
+class Scripted:
+    """Raises for batches that hold a poisonous offset, as a sink would; remembers what it applied."""
+
+    def __init__(self, poison=(), retry=()) -> None:
+        self.poison, self.retry = set(poison), set(retry)
+        self.applied: list[int] = []
+        self.calls = 0
+
+    def handle(self, batch):
+        self.calls += 1
+        if any(r.offset in self.poison for r in batch):
+            raise RuntimeError(f"cannot store {[r.offset for r in batch if r.offset in self.poison]}")
+        outcomes, stopped = [], False
+        for r in batch:
+            stopped = stopped or r.offset in self.retry
+            if stopped:
+                outcomes.append(Retry(0.2))
+            else:
+                self.applied.append(r.offset)
+                outcomes.append(Done())
+        return outcomes
+
+
+def settle(handler, batch, *, give_up=lambda _: True, clock=None):
+    return Settler(handler, clock or ManualClock(), give_up, lambda _: None).settle(batch)
+
+
+@given(st.sets(st.integers(0, 19)))
+def test_exactly_the_poisonous_records_fail_and_the_others_are_done_in_order(poison) -> None:
+    handler = Scripted(poison)
+    settled = settle(handler, [record(i) for i in range(20)])
+    assert [isinstance(s, Failed) for s in settled] == [i in poison for i in range(20)]
+    assert handler.applied == [i for i in range(20) if i not in poison]
+
+
+def test_a_failing_record_is_tried_three_times() -> None:
+    handler = Scripted({0})
+    assert settle(handler, [record(0)]) == [Failed("RuntimeError: cannot store [0]")]
+    assert handler.calls == 3
+
+
+def test_a_record_that_works_at_the_second_try_is_done() -> None:
+    handler = Scripted({0})
+
+    def heal(_: float) -> None:
+        handler.poison.clear()
+
+    assert Settler(handler, ManualClock(), lambda _: True, heal).settle([record(0)]) == [Done(0.0)]
+
+
+@given(st.integers(0, 9), st.sets(st.integers(0, 9), max_size=3))
+def test_nothing_of_a_partition_is_applied_behind_its_retry_even_while_bisecting(retry, poison) -> None:
+    handler = Scripted(poison, {retry} - poison)
+    batch = [record(i) for i in range(10)]
+    settled = settle(handler, batch)
+    if retry not in poison:
+        assert all(i < retry for i in handler.applied)
+        assert all(isinstance(s, Retry) or s == NOT_REACHED for s in settled[retry:])
+
+
+def test_a_retry_in_one_partition_does_not_stop_another() -> None:
+    class Half:
+        def handle(self, batch):
+            if len(batch) > 1:
+                raise RuntimeError("one by one, please")
+            return [Retry() if batch[0].offset == 0 and batch[0].partition == 0 else Done()]
+
+    settled = settle(Half(), [record(0), record(0, partition=1), record(1), record(1, partition=1)])
+    assert [type(s) for s in settled] == [Retry, Done, type(NOT_REACHED), Done]
+
+
+def test_a_wrong_number_of_outcomes_is_an_error_of_the_batch_with_a_clear_message() -> None:
+    class Short:
+        def handle(self, batch):
+            return [Done()] * (len(batch) - 1)
+
+    settled = settle(Short(), [record(0), record(1)])
+    assert all(isinstance(s, Failed) and "0 outcomes for 1 records" in s.error for s in settled)
+
+
+@pytest.mark.parametrize("answer", [None, 3, "done", [None, None], [Done, Done], [True, False]])
+def test_an_answer_that_is_no_list_of_outcomes_is_refused(answer) -> None:
+    with pytest.raises(HandlerError, match=r"return|use"):
+        check(answer, 2)
+
+
+def test_when_the_handler_is_at_fault_the_partition_waits_instead_of_emptying_into_the_dead_letters() -> None:
+    settled = settle(Scripted({2, 3}), [record(i) for i in range(5)], give_up=lambda _: False)
+    assert [type(s) for s in settled] == [Done, Done, Retry, type(NOT_REACHED), type(NOT_REACHED)]
+
+
+def test_costs_add_up_to_the_handlers_seconds() -> None:
+    clock = ManualClock()
+
+    class Slow:
+        def handle(self, batch):
+            clock.advance(1.0)
+            return [Done(0.6), Done(), Invalid("no")]
+
+    settled = settle(Slow(), [record(i) for i in range(3)], clock=clock)
+    assert settled[0].cost == pytest.approx(0.6 + 0.4 / 3)
+    assert settled[1].cost == pytest.approx(0.4 / 3)
+
+
+def test_an_exception_that_is_not_an_error_still_ends_the_chunk() -> None:
+    from ingestion.lanes.handling import Handling
+
+    class Leaves:
+        def handle(self, batch):
+            raise SystemExit(3)
+
+    handling = Handling(Leaves(), 1, SystemClock(), lambda _: True, "t")
+    job = handling.start([record(0)])
+    assert job.wait(5.0)
+    assert isinstance(job.crash, SystemExit)
+    handling.close()
+
+
+def test_parallel_threads_keep_every_keys_order() -> None:
+    from ingestion.lanes.handling import Handling
+
+    lock, seen = threading.Lock(), []
+
+    class Notes:
+        def handle(self, batch):
+            with lock:
+                seen.extend((r.key, r.offset) for r in batch)
+            return [Done()] * len(batch)
+
+    handling = Handling(Notes(), 4, SystemClock(), lambda _: True, "t")
+    batch = [record(i, f"k{i % 13}") for i in range(500)]
+    job = handling.start(batch)
+    assert job.wait(5.0)
+    handling.close()
+    assert all(isinstance(s, Done) for s in job.settled)
+    assert len(seen) == 500
+    for key in {k for k, _ in seen}:
+        offsets = [o for k, o in seen if k == key]
+        assert offsets == sorted(offsets)
