@@ -31,7 +31,7 @@ from fairlane.ledger import Fenced, Ledger, Place
 from fairlane.tallies import HOLD_S, Limits, Tallies
 from ingestion.config import KafkaConfig, PipelineConfig
 from ingestion.contracts.names import BOOKING_GROUP, TELEMETRY_TOPIC
-from ingestion.contracts.telemetry import UnknownMessage, decode, kind_of
+from ingestion.contracts.telemetry import SliCounts, UnknownMessage, decode, kind_of
 from slo import metrics
 from slo.clock import Clock
 from slo.presets import MAX_LAG
@@ -60,6 +60,7 @@ class _Read:
     tallies: Tallies
     next: dict[int, int] = field(default_factory=dict)
     kinds: Counter[str] = field(default_factory=Counter)
+    skewed: int = 0
     unreadable: int = 0
 
 
@@ -88,6 +89,7 @@ class BookingConsumer:
         self._unreadable = metrics.UNREADABLE.counter(registry).labels(pipeline.name)
         self._revised = metrics.REVISED.counter(registry).labels(pipeline.name)
         self._too_late = metrics.TOO_LATE.counter(registry).labels(pipeline.name)
+        self._skewed = metrics.SKEWED.counter(registry).labels(pipeline.name)
         self._errors = metrics.BOOKING_ERRORS.counter(registry).labels(pipeline.name)
         self._booked_at = metrics.BOOKED_AT.gauge(registry).labels(pipeline.name)
 
@@ -155,6 +157,7 @@ class BookingConsumer:
                 self._booked.labels(self._pipeline, kind).inc(count)
             self._unreadable.inc(read.unreadable)
             self._too_late.inc(read.tallies.out_of_range)
+            self._skewed.inc(read.skewed)
             self._revised.inc(entry.revised)
             if watermark_ms:
                 self._booked_at.set(watermark_ms / 1000)
@@ -218,6 +221,8 @@ class BookingConsumer:
         read.tallies.add(report, at_ms)
         self._charts.add(report, at_ms)
         read.kinds[kind] += 1
+        if isinstance(report, SliCounts):
+            read.skewed += report.skewed
 
 
 def _bytes(raw: str | bytes) -> bytes:

@@ -31,6 +31,8 @@ class Tokens:
     """Decayed arrivals: the count that the volume test looks at."""
     recent: Floats
     """Arrivals of the last 10 s, events/s: what calm is judged by, because a half-life remembers a flood for minutes."""
+    recent_cost: Floats
+    """Work per event in the last two ticks, shrunk towards the usual: a costly past has too much weight in `cost` to tell of calm."""
     handled: Floats
     """Decayed events whose cost was measured."""
     cost: Floats

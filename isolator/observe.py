@@ -1,6 +1,7 @@
 """Folds telemetry into observations. No I/O; feed it messages in any order, ask once a tick."""
 
 import math
+from collections import deque
 from collections.abc import Mapping
 from typing import Final
 
@@ -47,6 +48,7 @@ class Observer:
         self._tick_events: list[tuple[Ints, Floats]] = []
         self._tick_work: list[tuple[Ints, Floats, Floats]] = []
         self._tick_other = 0.0
+        self._past: deque[Tick] = deque(maxlen=2)
 
     @property
     def names(self) -> list[str]:
@@ -136,6 +138,8 @@ class Observer:
         self._rows.advance(now_s)
         elapsed = now_s - self._began_s if self._began_s is not None else 0.0
         window = exposure(policy.half_life_s, elapsed)
+        tick = self._tick(now_s)
+        self._past.append(tick)
         tokens = self._tokens(now_s, window, usual_cost, population_cost, size)
         partitions = self._partitions(now_ms, population_cost)
         rows, named = self._row_view(tokens, partitions, window)
@@ -165,7 +169,7 @@ class Observer:
             ),
             side={lane: self._side(lane, now_ms, population_cost) for lane in SIDE_LANES},
             in_flight=self._running(general),
-            tick=self._tick(now_s),
+            tick=tick,
             active_tokens=max(self._active.estimate(), int(np.count_nonzero(tokens.seen > 0.05))),
             worker_age_s=self._age("worker", now_ms),
             arrivals_age_s=self._age("arrivals", now_ms),
@@ -197,7 +201,16 @@ class Observer:
                 if at < size:
                     cost[at] = max(cost[at], running_s)
                     rate[at] = max(rate[at], 1.0 / running_s)
-        return Tokens(rate, seen, bins.sum(axis=1, dtype=np.float64) / RECENT_S, handled, cost, measured)
+        recent = bins.sum(axis=1, dtype=np.float64) / RECENT_S
+        return Tokens(rate, seen, recent, self._recent_cost(prior), handled, cost, measured)
+
+    def _recent_cost(self, prior: Floats) -> Floats:
+        handled, work = np.zeros(len(prior)), np.zeros(len(prior))
+        for tick in self._past:
+            handled[tick.handled_token] += tick.handled
+            work[tick.handled_token] += tick.work
+        weight = self._policy.cost_prior_events
+        return (work + weight * prior) / (handled + weight)
 
     def _partitions(self, now_ms: int, population: float) -> Partitions:
         count = self._count

@@ -29,14 +29,14 @@ def calm_s(strikes: int, policy: Policy) -> float:
 
 def calm(seen: Observation, token: int, usual_work: float, growth: float, away: Bools, policy: Policy) -> Calm:
     """Is the token's work <= 2x baseline (or too little to matter), would rho with it back stay under 0.85, and is every delay under SLO/4?"""
-    work = float(seen.tokens.recent[token] * seen.tokens.cost[token])
+    work = float(seen.tokens.recent[token] * seen.tokens.recent_cost[token])
     ratio = work / max(usual_work, 1e-12)
     back = away.copy()
     back[token] = False
     # the half-life remembers a flood for minutes: judge its return by what it does now
     cost = seen.tokens.cost.copy()
     if seen.tokens.rate[token] > 0:
-        cost[token] *= min(1.0, float(seen.tokens.recent[token] / seen.tokens.rate[token]))
+        cost[token] = min(float(cost[token]), work / float(seen.tokens.rate[token]))
     then = load(seen, back, policy, cost)
     rho = then.worst_rho()
     enough = policy.restore_floor * float(seen.slots.capacity.min(initial=1.0))

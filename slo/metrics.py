@@ -142,6 +142,13 @@ TOO_LATE: Final = Metric(
     "events",
     "Outcomes of minutes so old that their slices cannot be revised any more",
 )
+SKEWED: Final = Metric(
+    "fairlane_booking_skewed_total",
+    "counter",
+    ("pipeline",),
+    "events",
+    "Events without a capture time, or with one in the future: counted from their append time",
+)
 BOOKING_ERRORS: Final = Metric(
     "fairlane_booking_errors_total",
     "counter",
@@ -180,6 +187,7 @@ METRICS: Final[tuple[Metric, ...]] = (
     UNREADABLE,
     REVISED,
     TOO_LATE,
+    SKEWED,
     BOOKING_ERRORS,
     BOOKED_AT,
 )

@@ -10,7 +10,7 @@ from ingestion.contracts.names import SIDE_LANES, Lane
 from ingestion.lanes.buffer import Buffer
 from ingestion.lanes.fence import Fence
 from ingestion.lanes.hold import Holds, Wait
-from ingestion.lanes.layout import Headers, token_of
+from ingestion.lanes.layout import Headers, captured_texts, token_of
 from ingestion.lanes.share import DEAD, HERE, HOLD, NO_TOKEN_VERDICT, Share, Verdict
 from ingestion.lanes.tokens import FORWARD_S, Names, Predictions
 
@@ -22,6 +22,7 @@ class Candidates:
     """A `turn.Source` over a buffer. Decisions are made now, at take time, and hold for this chunk only.
 
     `wanted`: tokens that are wanted outside general. `fence` must have been drained. `doomed`: offset of a record that goes to the dead letters, and why.
+    `here_s`: what any record costs here, None to predict it by token. `captured`: read the capture times as well. `block`: records that are looked at at once.
     """
 
     def __init__(
@@ -35,6 +36,8 @@ class Candidates:
         now: float,
         doomed: tuple[int, Verdict] | None = None,
         here_s: float | None = None,
+        captured: bool = False,
+        block: int = _BLOCK,
     ) -> None:
         self.prefix: list[float] = []
         self.refused = False
@@ -48,12 +51,14 @@ class Candidates:
         self._now = now
         self._doomed = doomed
         self._here_s = here_s
+        self._block = block
         self._plain = not fence.entries and not wanted
         if not fence.entries:
             holds.forget(buffer.partition)
         self._messages: list[Message] = []
         self._headers: list[Headers] = []
         self._tokens: list[bytes] = []
+        self._captured: list[bytes] | None = [] if captured else None
         self._placed: dict[bytes, int] = {}
         self._by_hash: dict[int, int] = {}
         self._reserved = 0
@@ -64,12 +69,14 @@ class Candidates:
         seen = len(self._messages)
         if self.held:
             return False
-        messages = self._buffer.peek(seen, seen + _BLOCK)
+        messages = self._buffer.peek(seen, seen + self._block)
         if not messages:
             return False
         headers: list[Headers] = [m.headers() for m in messages]  # type: ignore[misc]  # headers of a consumed record are (str, bytes)
         tokens = [h[0][1] if h and h[0][0] == "token" and h[0][1] else token_of(h) for h in headers]
         # where nothing is moved, only tokens never seen before need a look
+        if self._captured is not None:
+            self._captured += captured_texts(headers)  # now, while the headers are in the processor's cache
         new = set(tokens).difference(self._names.known if self._plain and not self._odd else self._placed)
         if new:
             self._placed.update((token, self._place(token)) for token in new)
@@ -82,6 +89,8 @@ class Candidates:
                 first = codes.index(HOLD)
                 self._hold(tokens[first], at_head=seen + first == 0)
                 del messages[first:], headers[first:], tokens[first:], codes[first:]
+                if self._captured is not None:
+                    del self._captured[seen + first :]
             work = [c if code == HERE else FORWARD_S for c, code in zip(self._costs(tokens), codes, strict=True)]
         else:
             work = self._costs(tokens)
@@ -97,6 +106,7 @@ class Candidates:
         """The first `count` candidates."""
         tokens = self._tokens[:count]
         share = Share(self._buffer.partition, self._messages[:count], self._headers[:count], tokens)
+        share.captured = self._captured[:count] if self._captured is not None else None
         if self._odd:
             share.codes = [self._placed[token] for token in tokens]
             if DEAD in share.codes:

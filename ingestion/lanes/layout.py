@@ -77,10 +77,10 @@ _DIGITS: Final = 13
 _POWERS: Final = 10 ** np.arange(_DIGITS - 1, -1, -1, dtype=np.int64)
 
 
-def captured_all(headers: list[Headers]) -> Ints:
-    """captured_at of records that have just our six headers in our order; -1 for those that do not (use `traits`)."""
+def captured_texts(headers: list[Headers]) -> list[bytes]:
+    """captured_at of records that have just our six headers in our order, as it stands there; empty for those that do not (use `traits`)."""
     name = h.CAPTURED_AT
-    return milliseconds([own[4][1] if own and len(own) == _OURS and own[4][0] == name else b"" for own in headers])
+    return [own[4][1] if own and len(own) == _OURS and own[4][0] == name else b"" for own in headers]
 
 
 def milliseconds(texts: list[bytes]) -> Ints:

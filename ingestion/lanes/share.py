@@ -39,6 +39,8 @@ class Share:
     """Index of a record that goes to the dead letters, and why."""
     costs: dict[int, float] | None = None
     """Index of a handled record and its work in seconds; None when nothing was handled."""
+    captured: list[bytes] | None = None
+    """captured_at as it stands in the headers, empty where they are not in our order; None: not read yet."""
 
     def __len__(self) -> int:
         """Records."""
@@ -63,7 +65,7 @@ class Share:
 
     def cut(self, index: int) -> None:
         """Keep only the records before `index`: the others come again."""
-        for column in (self.messages, self.headers, self.tokens, self.codes):
+        for column in (self.messages, self.headers, self.tokens, self.codes, self.captured):
             if column is not None:
                 del column[index:]
         self.verdicts = {i: v for i, v in self.verdicts.items() if i < index}

@@ -92,7 +92,9 @@ class Tally:
             appended = np.array([m.timestamp()[1] for m in share.messages], dtype=np.int64)
             if share.codes is not None and min(share.codes) > 0:
                 return appended, np.full(len(share), -1, dtype=np.int64)  # all forwarded: judged elsewhere
-            captured = layout.captured_all(share.headers)
+            captured = layout.milliseconds(
+                share.captured if share.captured is not None else layout.captured_texts(share.headers)
+            )
         else:
             captured, appended = layout.captured_forwards(share.headers)
         if int(captured.min()) < 0 or int(appended.min()) < 0:

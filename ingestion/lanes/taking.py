@@ -99,8 +99,9 @@ class Taker:
                 token = token_of(message.headers()) if message is not None else b""  # type: ignore[arg-type]
                 wanted = {**wanted, token: Lane.QUARANTINE} if token else wanted
         return Candidates(
-            one.buffer, one.fence, wanted, self._holds, self._names, self.predictions, now, doomed, self._here_s
-        )
+            one.buffer, one.fence, wanted, self._holds, self._names, self.predictions, now, doomed, self._here_s,
+            captured=self._lane is Lane.GENERAL, block=max(64, min(1_024, int(self._pipeline.chunk_s / one.record_s))),
+        )  # fmt: skip
 
 
 def alone(takes: dict[int, int], one: Owned, candidates: Candidates) -> dict[int, int]:

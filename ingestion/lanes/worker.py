@@ -18,6 +18,7 @@ from ingestion.lanes.account import Account
 from ingestion.lanes.assignment import Restored, Restorer
 from ingestion.lanes.buffer import Buffer
 from ingestion.lanes.chunk import Chunk
+from ingestion.lanes.collector import held_back
 from ingestion.lanes.commit import Contents
 from ingestion.lanes.handling import Handling
 from ingestion.lanes.hold import Holds
@@ -101,9 +102,9 @@ class LaneWorker:
         self._open()
         try:
             self._intake.join()
-            while not self._stopping():
-                self._beat = self._clock.monotonic()
-                self._once()
+            with held_back():
+                while not self._stopping():
+                    self._once()
             self._ledger.leaving = True
             if not self._finish(_GRACE_S):
                 log.warning("%s: stopped before the handler was done: its chunk comes again", self.lane)
@@ -152,7 +153,7 @@ class LaneWorker:
             return
         start = self._clock.monotonic()
         waiting = self._intake.waiting()
-        self._intake.poll(self._pipeline.chunk_records, 0.0 if waiting else _POLL_S)
+        self._intake.poll(self._appetite(), 0.0 if waiting else _POLL_S)
         if not waiting:
             self._reporter.spent(self._clock.monotonic() - start)
         self._routes.poll()
@@ -192,6 +193,11 @@ class LaneWorker:
             return
         chunk.prepare(self.lane)
         chunk.job = self._handling.start(chunk.records)
+
+    def _appetite(self) -> int:
+        """Records to fetch at most: what a chunk lacks. Always some, so that no partition hides behind another's backlog."""
+        ahead = sum(len(one.buffer) for one in self._intake.owned.values())
+        return max(_WHILE_HANDLING, self._pipeline.chunk_records - ahead)
 
     def _while_handling(self, chunk: Chunk) -> None:
         self._beat = self._clock.monotonic()

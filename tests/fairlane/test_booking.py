@@ -4,6 +4,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -16,7 +17,7 @@ from fairlane.booking import BookingConsumer
 from fairlane.stack.kafka import LocalKafka
 from ingestion.config import KafkaConfig, PipelineConfig
 from ingestion.contracts.names import TELEMETRY_TOPIC
-from ingestion.contracts.telemetry import Kind, Message, encode
+from ingestion.contracts.telemetry import Kind, Message, SliCounts, encode
 from ingestion.lanes.topics import ensure_topics
 from slo.clock import SystemClock
 from slo.store import SliceStore
@@ -89,12 +90,12 @@ def bench(kafka: LocalKafka, pipeline_config: PipelineConfig, engine: Engine) ->
 
 
 def test_committed_counts_are_booked_once_and_aborted_ones_never(bench: Bench) -> None:
-    def good(count: int) -> Message:
+    def good(count: int) -> SliCounts:
         return outcomes(bench.pipeline.name, bench.minute, {Kind.GOOD: count})
 
     bench.transaction(good(5), commit=True)
-    bench.transaction(good(1000), commit=False)
-    bench.transaction(good(7), commit=True)
+    bench.transaction(replace(good(1000), skewed=9), commit=False)
+    bench.transaction(replace(good(7), skewed=2), commit=True)
     bench.send(
         outcomes("other", bench.minute, {Kind.GOOD: 100_000}),
         capture(bench.pipeline.name, 0, accepted=3),
@@ -107,6 +108,7 @@ def test_committed_counts_are_booked_once_and_aborted_ones_never(bench: Bench) -
         wait(lambda: bench.metric("fairlane_booking_unreadable_total") == 2, "unreadable messages were not counted")
         assert bench.booked("freshness-all") == 12
         assert bench.metric("fairlane_booking_messages_total", kind="sli") == 2
+        assert bench.metric("fairlane_booking_skewed_total") == 2
         assert consumer.live()
         assert consumer.ready()
     bench.transaction(good(1), commit=True)

@@ -250,3 +250,16 @@ def test_the_same_input_gives_the_same_decision_and_changes_nothing_given() -> N
 
 def _readable(decision: Decision) -> tuple[object, ...]:
     return decision.routes, decision.verdicts, decision.status, dict(decision.state.watches), decision.held.tolist()
+
+
+def test_a_slow_tenant_whose_events_become_cheap_again_comes_back_though_its_past_was_costly() -> None:
+    tenant = Source(
+        "slow",
+        lambda t: 12.0 if TROUBLE <= t < OVER else 0.3,
+        lambda t: 0.08 if TROUBLE <= t < OVER else 1e-3,
+        ALL,
+        400,
+    )
+    one = world(tenant)
+    one.run(140)
+    assert [kind for _, kind, _, _ in one.verdicts()] == ["move", "restore"]

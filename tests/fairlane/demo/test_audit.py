@@ -30,9 +30,10 @@ def world(
         topics.event.append(identity(event))
     topics.forwarded.extend(place(0, offset) for offset in forwarded)
     topics.buried.extend(place(0, offset) for offset in buried)
+    elsewhere = set(forwarded)
     for offset in range(len(records)) if handled is None else handled:
         event, key = records[offset] if offset < len(records) else (f"made-up-{offset}", "k")
-        effects.add(event, "t", key, place(0, offset), side=offset in forwarded)
+        effects.add(event, "t", key, place(0, offset), side=offset in elsewhere)
     accepted = np.unique(np.array([identity(event) for event, _ in records], dtype=np.int64))
     return judge(accepted, topics, effects)
 
