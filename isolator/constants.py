@@ -116,8 +116,8 @@ class Policy:
 
     restore_ratio: float = 2.0
     """times its baseline work under which a token is calm."""
-    restore_floor: float = 0.005
-    """share of a consumer's capacity under which a token is calm whatever its baseline (a rare token's baseline is a few events)."""
+    restore_floor: float = 0.01
+    """share of a consumer's capacity under which a token is calm whatever its baseline (a rare token's is a few events): half of guard_share, under which it is no candidate."""
     restore_rho: float = 0.85
     """utilisation with the token back, that must not be reached."""
     restore_delay_share: float = 0.25
@@ -211,6 +211,7 @@ _SHARES = (
 )
 _ORDER = (
     ("confirm_ticks", "confirm_window", "it could never be confirmed"),
+    ("restore_floor", "guard_share", "a restored token would be a candidate at once"),
     ("restore_ratio", "guard_ratio", "a restored token would be suspect at once"),
     ("target_rho", "restore_rho", "a cover would never allow a restore"),
     ("restore_rho", "gate_rho", "a restore would make its partition hot"),

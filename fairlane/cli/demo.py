@@ -100,7 +100,8 @@ def _tell(report: Report) -> None:
 def _judge(report: Report) -> None:
     """Exit 1 when the account is not clean: a demo that lost events has failed, however well it looked."""
     events = report.events
-    if events.missing or events.duplicated or events.out_of_order:
+    if not events.clean:
         raise FairlaneError(
-            f"the independent check found {events.missing} events missing, {events.duplicated} duplicated, {events.out_of_order} out of order"
+            f"the independent check found {events.missing} events missing, {events.duplicated} duplicated, {events.out_of_order} out of order, "
+            f"{events.strangers} from nowhere"
         )

@@ -39,6 +39,13 @@ class Events:
     missing: int
     duplicated: int
     out_of_order: int
+    strangers: int = 0
+    """Effects, forwards and dead letters without a committed source: an aborted forward that was handled, say."""
+
+    @property
+    def clean(self) -> bool:
+        """Is nothing lost, doubled, reordered or made up?"""
+        return not (self.missing or self.duplicated or self.out_of_order or self.strangers)
 
 
 @dataclass(frozen=True, slots=True)

@@ -175,9 +175,7 @@ class Story:
         )
         return Report(
             broker=Broker(stage.broker_version, round(stage.broker_ready_s, 3)),
-            events=Events(
-                found.accepted, found.visible, found.dead, found.missing, found.duplicated, found.out_of_order
-            ),
+            events=Events(**found.as_dict()),
             flood=flood,
             moves=report.moves(watch.moves, self._started_ms),
             innocents=report.innocents(rows, innocent, self._guilty, stage.pipeline.slo_s),

@@ -97,7 +97,7 @@ class Bench:
         self.running.append(Running(made))
         return self.running[-1]
 
-    def send(self, tokens: Sequence[str | None], *, keys: int = 3, extra: Sequence[tuple[str, bytes]] = ()) -> None:
+    def send(self, tokens: Sequence[str | None], *, keys: int = 8, extra: Sequence[tuple[str, bytes]] = ()) -> None:
         """Append one record per token named, keys in turn, each key to its partition; waits for Kafka."""
         for token in tokens:
             key = f"d{self.sent % keys}"
