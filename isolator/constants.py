@@ -91,7 +91,7 @@ class Policy:
     """share of the needed relief that the candidates together must bring; less is no culprit but a lack of capacity."""
 
     structural: str = "alert"
-    """off | alert | move: what to do about an overload without a culprit."""
+    """off | alert: what to do about an overload without a culprit. Nobody is moved for it: more workers help, not fewer tenants."""
     structural_ticks: int = 3
     """ticks without a culprit after which an overload is called structural."""
 
@@ -170,8 +170,8 @@ class Policy:
             raise ConfigError(
                 f"policy.guard_ratio must be over 1, not {self.guard_ratio}: every token would be suspect"
             )
-        if self.structural not in {"off", "alert", "move"}:
-            raise ConfigError(f"policy.structural is off, alert or move, not {self.structural!r}")
+        if self.structural not in {"off", "alert"}:
+            raise ConfigError(f"policy.structural is off or alert, not {self.structural!r}")
 
     @staticmethod
     def of(overrides: Mapping[str, Any]) -> "Policy":

@@ -13,6 +13,8 @@ from isolator.anomaly import benjamini_hochberg, exponent, growth
 from isolator.budget import budget
 from isolator.constants import Policy
 from isolator.cover import cover, relief
+from isolator.gate import History, gate
+from isolator.load import Load
 from isolator.restore import calm_s
 from isolator.slots import share_left, shares
 from isolator.verify import Effect, verify
@@ -161,3 +163,49 @@ def test_verification(
 
 def test_the_calm_time_doubles_with_every_strike_up_to_an_hour() -> None:
     assert [calm_s(n, POLICY) for n in (0, 1, 2, 3, 7, 200)] == [60, 60, 120, 240, 3600, 3600]
+
+
+def test_an_early_choice_that_later_ones_make_needless_is_dropped() -> None:
+    gains = np.array([[0.9, 0.9], [1.0, 0.0], [0.0, 1.0]])
+    assert sorted(cover(gains, np.array([1.0, 1.0]))) == [1, 2]
+
+
+def _load(delay: float, rho: float) -> Load:
+    one, zero = np.array([1.0]), np.zeros(1)
+    horizon = np.array([delay + POLICY.horizon_s * max(rho - 1, 0)])
+    return Load(one, one, one, np.array([rho]), np.array([delay]), horizon, one, zero)
+
+
+@pytest.mark.parametrize(
+    ("case", "delay", "rho", "ticks_to_confirm"),
+    [
+        ("calm", 0.1, 0.5, None),
+        ("over capacity, hardly any queue yet", 1.0, 1.2, None),
+        ("over capacity and a queue that grows", 5.0, 1.3, 2),
+        ("a long queue that hardly drains", 11.0, 0.9, 2),
+        ("a long queue that drains", 11.0, 0.7, None),
+        ("the SLO is lost within the horizon", 5.0, 1.9, 1),
+        ("a very long queue that hardly drains", 31.0, 0.9, 1),
+    ],
+)
+def test_the_gate(case: str, delay: float, rho: float, ticks_to_confirm: int | None) -> None:
+    history: History = ()
+    confirmed = []
+    for _ in range(4):
+        found = gate(_load(delay, rho), history, POLICY)
+        history = found.history
+        confirmed.append(bool(found.confirmed[0]))
+    expected = [ticks_to_confirm is not None and tick >= ticks_to_confirm for tick in range(1, 5)]
+    assert confirmed == expected, case
+    assert len(history) == POLICY.confirm_window
+
+
+def test_a_partition_that_is_hot_in_two_of_three_ticks_is_confirmed_and_not_while_it_is_calm() -> None:
+    hot, calm = _load(5.0, 1.3), _load(0.1, 0.5)
+    history: History = ()
+    confirmed = []
+    for load in (hot, calm, hot, calm, calm, hot):
+        found = gate(load, history, POLICY)
+        history = found.history
+        confirmed.append(bool(found.confirmed[0]))
+    assert confirmed == [False, False, True, False, False, False]

@@ -263,3 +263,11 @@ def test_a_slow_tenant_whose_events_become_cheap_again_comes_back_though_its_pas
     one = world(tenant)
     one.run(140)
     assert [kind for _, kind, _, _ in one.verdicts()] == ["move", "restore"]
+
+
+def test_a_surge_is_known_by_the_totals_though_rare_tokens_baselines_lean_on_the_mean() -> None:
+    one = World(POLICY, background(3000, 600.0, 12, lambda t: 3.0 if t >= TROUBLE else 1.0))
+    one.run(60)
+    status = next(d.status for t, d in reversed(one.decisions) if d.status.diagnosis == "capacity")
+    said = float(status.sentence.split("everyone does ")[1].split("x")[0])
+    assert 2.3 <= said <= 3.3

@@ -214,7 +214,7 @@ def test_a_torn_snapshot_counts_its_newest_part_only() -> None:
         ({"confirm_ticks": 4}, "never be confirmed"),
         ({"restore_ratio": 5.0}, "suspect at once"),
         ({"tick_s": 30.0}, "blind"),
-        ({"structural": "maybe"}, "off, alert or move"),
+        ({"structural": "maybe"}, "off or alert"),
         ({"no_such": 1}, "does not exist"),
         ({"slo_s": "soon"}, "must be a float"),
         ({"calm_s": float("nan")}, "greater than 0"),
