@@ -31,7 +31,7 @@ lint: setup  ## ruff, mypy strict, import contracts
 test: setup  ## everything: lint, tests on a real Kafka (installs Debian's prometheus, alertmanager, chromium when it can)
 	$(BIN)/python tests/install_tools.py
 	$(MAKE) lint
-	$(BIN)/pytest $(ARGS)
+	$(BIN)/pytest -n 3 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 bench: setup  ## our speeds as ratios against bare loops
 	$(BIN)/fairlane bench all $(ARGS)

@@ -26,6 +26,7 @@ BURN: Final = "slo:burn:ratio"
 BAD: Final = "slo:bad:increase"
 BAD_MINUTES: Final = "slo:bad_minutes:count5m"
 COVERAGE: Final = "slo:coverage:ratio"
+COVERED: Final = "slo:coverage:min"
 THRESHOLD: Final = "slo:burn:threshold"
 BURNING: Final = "slo:burning:ratio"
 KNOWN: Final = "slo:known:bool"
@@ -35,6 +36,7 @@ RECORDED: Final[dict[str, tuple[str, ...]]] = {
     BAD: ("slo", "window"),
     BAD_MINUTES: ("slo",),
     COVERAGE: ("slo", "window"),
+    COVERED: ("slo", "pair"),
     THRESHOLD: ("slo", "window", "tier", "pair", "side"),
     BURNING: ("slo", "pipeline", "population", "window", "tier", "pair"),
     KNOWN: ("slo",),
@@ -76,6 +78,8 @@ def _recordings(windows: Sequence[str]) -> Iterator[Recording]:
         f"max by (slo, window) ({metrics.COVERAGE.name})\n"
         f"  * (time() - scalar(max({metrics.LAST_EVALUATION.name})) < bool {STALE_S})",
     )
+    # of the worse covered window of a pair: a short one that runs empty must not end an alert
+    yield Recording(COVERED, f"min by (slo, pair) ({THRESHOLD} * 0 + on (slo, window) group_left () {COVERAGE})")
     target = metrics.TARGET.name
     yield Recording(
         KNOWN,
@@ -116,10 +120,10 @@ def _alerts(dashboard: str) -> Iterator[Alert]:
 
 
 def _or_frozen(name: str, measured: str) -> str:
-    """`measured` where the window is covered; where it is not, what `name` was firing for before."""
-    covered = f"{COVERAGE} >= {MIN_COVERAGE}"
+    """`measured` where both windows of the pair are covered; where they are not, what `name` was firing for before."""
+    covered = f"{COVERED} >= {MIN_COVERAGE}"
     return (
-        f"(\n  {measured}\n  and on (slo, window) {covered}\n)\nor on (slo, pair)\n(\n"
+        f"(\n  {measured}\n  and on (slo, pair) {covered}\n)\nor on (slo, pair)\n(\n"
         f'  max by ({_BY}, window, pair) (last_over_time(ALERTS{{alertname="{name}", alertstate="firing"}}[5m]))\n'
-        f"  unless on (slo, window) ({covered})\n  and on (slo) {KNOWN}\n)"
+        f"  unless on (slo, pair) ({covered})\n  and on (slo) {KNOWN}\n)"
     )

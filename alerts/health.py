@@ -102,6 +102,7 @@ def _telemetry(board: str) -> Iterator[Alert]:
 
 def _lanes(board: str) -> Iterator[Alert]:
     lag, committed = probe.LAG.name, probe.COMMITTED.name
+    dead = f'{lanes.RECORDS.name}{{outcome="dead"}}'
     yield Alert(
         "FairlaneOverflowWillNotDrain",
         f'sum by (pipeline, lane) (max by (pipeline, lane, partition) ({lag}{{lane=~"{_SIDE}"}}))\n'
@@ -126,7 +127,8 @@ def _lanes(board: str) -> Iterator[Alert]:
     )
     yield Alert(
         "FairlaneDeadLetters",
-        f'sum by (pipeline, lane) (increase({lanes.RECORDS.name}{{outcome="dead"}}[10m])) > 0',
+        # a counter that begins with its first dead letter has not increased: it is new
+        f"sum by (pipeline, lane) (increase({dead}[10m])) > 0\nor\nsum by (pipeline, lane) ({dead} unless {dead} offset 10m) > 0",
         Tier.TICKET,
         "data",
         "{{ $labels.lane }} of pipeline {{ $labels.pipeline }} gave up records",

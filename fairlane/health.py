@@ -10,6 +10,7 @@ import orjson
 from prometheus_client import CollectorRegistry
 from prometheus_client.exposition import choose_encoder
 
+from ingestion.capture import results
 from slo.errors import ConfigError
 
 Check = Callable[[], bool]
@@ -47,13 +48,13 @@ class HealthServer:
                         orjson.dumps({"status": word if passed else f"not {word}"}),
                     )
                 else:
-                    body = {
-                        "type": "about:blank",
-                        "title": "Not found",
-                        "status": 404,
-                        "detail": "there are /metrics, /livez and /readyz",
-                    }
-                    self._answer(404, "application/problem+json", orjson.dumps(body))
+                    self.send_error(404)
+
+            def send_error(self, code: int, message: str | None = None, explain: str | None = None) -> None:  # noqa: ARG002 - the base class names it so
+                reply = results.from_status(
+                    code, f"{message or 'nothing here'}: there are GET /metrics, /livez and /readyz"
+                )
+                self._answer(reply.status, reply.content_type.decode(), reply.body)
 
             def _answer(self, status: int, kind: str, body: bytes) -> None:
                 self.send_response(status)

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from sqlalchemy import Connection, Engine, delete, select, union, update
+from sqlalchemy import Connection, Engine, delete, func, select, union, update
 
 from fairlane.schema import BOOKING_MARKS, BOOKING_OFFSETS, MINUTE_COUNTS, MINUTE_OFFSETS, MINUTE_SECONDS
 from fairlane.tallies import CAPTURE, Tallies
@@ -217,10 +217,24 @@ class Ledger:
         for row in self._rows(conn, MINUTE_COUNTS, minutes):
             if row["lane"] != CAPTURE:
                 counts[row["minute"]].append(row)
+        partial = [told for told in offsets.values() if 0 < len(told) < self._partitions]
+        born = self._born(conn) if partial else {}
         return {
-            minute: _minute(self._partitions, offsets[minute], counts[minute])
+            minute: _minute(self._due(offsets[minute], born, minute), offsets[minute], counts[minute])
             for minute in offsets.keys() | counts.keys()
         }
+
+    def _born(self, conn: Connection) -> dict[int, int]:
+        """The first minute that was told of each partition."""
+        table = MINUTE_OFFSETS.c
+        query = select(table.partition, func.min(table.minute).label("first")).where(table.pipeline == self._pipeline)
+        return {row.partition: row.first for row in conn.execute(query.group_by(table.partition))}
+
+    def _due(self, told: Mapping[int, int], born: Mapping[int, int], minute: int) -> int:
+        """How many partitions there were: one that came later is not missing in the minutes before it."""
+        if not 0 < len(told) < self._partitions:
+            return self._partitions
+        return sum(1 for p in range(self._partitions) if p in told or born.get(p, minute + 1) < minute)
 
     def _rows(self, conn: Connection, table: Any, minutes: Iterable[int]) -> list[Mapping[str, Any]]:
         query = select(table).where(table.c.pipeline == self._pipeline, table.c.minute.in_(list(minutes)))

@@ -13,7 +13,8 @@ from prometheus_client import CollectorRegistry
 from sqlalchemy import Engine
 
 from fairlane.ledger import forget_minutes
-from ingestion.config import PipelineConfig
+from ingestion.config import KafkaConfig, PipelineConfig
+from ingestion.lanes.trim import trim
 from slo import metrics
 from slo.clock import Clock
 from slo.evaluate import evaluate
@@ -28,6 +29,8 @@ from slo.store import SliceStore
 TIDY_S: Final = 600
 STOP_S: Final = 5.0
 """How long `stop` waits for a job that is running."""
+TRIM_S: Final = 600.0
+"""Seconds between trims of the side lanes, which keep everything until it is handled."""
 TRANSITIONS_MS: Final = 400 * 86_400_000
 
 _log = logging.getLogger(__name__)
@@ -45,11 +48,14 @@ class Scheduler:
         registry: CollectorRegistry,
         *,
         objectives: Sequence[Objective] | None = None,
+        kafka: KafkaConfig | None = None,
     ) -> None:
-        """Evaluates `objectives` (the pipeline's own when None) each `every_s`."""
+        """Evaluates `objectives` (the pipeline's own when None) each `every_s`; trims the side lanes when `kafka` is given."""
         own = pipeline_objectives(pipeline.name, pipeline.slo_s)
         self._objectives = own if objectives is None else tuple(objectives)
         self._engine = engine
+        self._pipeline = pipeline
+        self._kafka = kafka
         self._every_s = every_s
         self._clock = clock
         self._store = SliceStore(engine)
@@ -71,7 +77,13 @@ class Scheduler:
 
     def start(self) -> None:
         """Begin; the first evaluation runs at once."""
-        for name, job, every in (("evaluate", self.evaluate, self._every_s), ("tidy", self.tidy, TIDY_S)):
+        jobs: list[tuple[str, Callable[[], Any], float]] = [
+            ("evaluate", self.evaluate, self._every_s),
+            ("tidy", self.tidy, TIDY_S),
+        ]
+        if self._kafka is not None:
+            jobs.append(("trim", self.trim, TRIM_S))
+        for name, job, every in jobs:
             for label in (self._errors, self._missed):
                 label.labels(name)
             self._scheduler.add_job(
@@ -116,6 +128,10 @@ class Scheduler:
         now_ms = int(now * 1000)
         gone = self._store.compact(now) + forget_minutes(self._engine, now)
         return gone + self._series.forget(now_ms) + self._history.forget(now_ms - TRANSITIONS_MS)
+
+    def trim(self) -> int:
+        """Delete what the side lanes have handled, but for their newest records; returns how many offsets went. Raises BrokerUnreachable."""
+        return trim(self._kafka, self._pipeline) if self._kafka is not None else 0
 
     def _guarded(self, name: str, job: Callable[[], Any]) -> None:
         with self._running, self._duration.labels(name).time():

@@ -286,6 +286,8 @@ def _read(file: Path) -> dict[str, Any]:
 def _nest(dotted: Mapping[str, Any]) -> dict[str, Any]:
     tree: dict[str, Any] = {}
     for path, value in dotted.items():
+        if clash := next((other for other in dotted if other.startswith(f"{path}.")), None):
+            raise ConfigError(f"{path} and {clash} are both set: set a section as a whole or key by key, not both")
         head, _, rest = path.partition(".")
         if head == "kafka" and rest:
             # a librdkafka property has dots of its own

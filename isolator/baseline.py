@@ -6,12 +6,16 @@ the population's mean by `prior_events` pseudo-events (the posterior mean of a G
 
 from collections import deque
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 
 from isolator.constants import Policy
 from isolator.interner import Floats, Interner, Ints, grown
 from isolator.observation import Tick
+
+WHOLE_S: Final = 30.0
+"""A longer tick is not whole: the machine slept or another controller decided, and reports that old are not counted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +93,7 @@ class Baseline:
 
     def offer(self, tick: Tick, active_tokens: int, held: Ints, *, calm: bool) -> None:
         """Take a tick in. `held` are the ids of tokens under suspicion or moved: nothing about them is learned."""
-        if not calm:
+        if not calm or tick.elapsed_s > WHOLE_S:
             self._pending.clear()
             return
         self._pending.append((tick, active_tokens, held))

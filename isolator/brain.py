@@ -3,7 +3,7 @@
 A Batch must be written as a whole. If it could not be, build a new Brain from what the state topic holds (`rebuilt` keeps the measurements).
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
@@ -28,6 +28,8 @@ Record = tuple[bytes, bytes | None]
 
 ANSWER_KEEP_MS: Final = 3_600_000
 SNAPSHOT_MS: Final = 60_000
+MOST_TOKENS: Final = 2_000_000
+"""Tokens that are told apart; with more, all but those that a snapshot keeps are forgotten, so that ever new tokens do not fill the memory."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,13 +70,16 @@ class Brain:
             self.baseline.usual(),
             dict(view.table.routes),
             dict(view.marks),
-            {r.token: Watch(view.verdicts.get(r.verdict_id), None, policy.verify_ticks) for r in view.table.moved()},
+            {r.token: Watch(view.verdicts.get(r.verdict_id)) for r in view.table.moved()},
         )
         self._announce = not view.mode_written
 
     def rebuilt(self, view: StateView, default: Mode) -> "Brain":
-        """A brain on what the topic holds, with this one's measurements."""
-        return Brain(view, self.policy, default, (self.observer, self.baseline))
+        """A brain on what the topic holds, with this one's measurements, unless another controller has learned since."""
+        theirs = snapshot.taken_ms(view.snapshot.values()) > self._snapshot_ms
+        again = Brain(view, self.policy, default, None if theirs else (self.observer, self.baseline))
+        again._snapshot_ms = self._snapshot_ms
+        return again
 
     def fold(self, report: WorkerReport | ArrivalReport | ProbeReport, now_ms: int) -> bool:
         """Take telemetry in; False when it was too old."""
@@ -105,7 +110,15 @@ class Brain:
         if just_warm or now_ms - self._snapshot_ms >= SNAPSHOT_MS:
             self._warm = self.state.usual.warm
             records += self.snapshot(now_ms)
+        if len(self.observer.names) > MOST_TOKENS:
+            self._start_over(now_ms)
         return Batch(tuple(records), written, decision.verdicts)
+
+    def _start_over(self, now_ms: int) -> None:
+        """Measure anew with the tokens of a snapshot; until the next reports come the input is stale."""
+        chunks = snapshot.encode(self.baseline.sums, self.observer.names, now_ms)
+        self.observer, self.baseline = _learned(self.pipeline, self.policy, chunks)
+        self.state = replace(self.state, usual=self.baseline.usual())
 
     def snapshot(self, now_ms: int) -> list[Record]:
         """The baselines as records; surplus chunks of the last snapshot are tombstoned."""
@@ -155,12 +168,16 @@ class Brain:
 
 
 def _restored(view: StateView, policy: Policy) -> tuple[Observer, Baseline]:
-    interner = Interner()
     chunks: Mapping[int, bytes] = view.snapshot
-    found = snapshot.decode(chunks[n] for n in sorted(chunks))
+    return _learned(view.pipeline, policy, [chunks[n] for n in sorted(chunks)])
+
+
+def _learned(pipeline: str, policy: Policy, chunks: Iterable[bytes]) -> tuple[Observer, Baseline]:
+    interner = Interner()
+    found = snapshot.decode(chunks)
     sums: Sums | None = None
     if found is not None:
         names, sums = found
         for name in names:
             interner.id(name)
-    return Observer(view.pipeline, policy, interner), Baseline(policy, interner, sums)
+    return Observer(pipeline, policy, interner), Baseline(policy, interner, sums)

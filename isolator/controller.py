@@ -13,7 +13,7 @@ from typing import Any, Final
 from zlib import crc32
 
 from apscheduler.schedulers.background import BackgroundScheduler
-from confluent_kafka import OFFSET_INVALID, Consumer, KafkaException, Message, TopicPartition
+from confluent_kafka import OFFSET_END, OFFSET_INVALID, Consumer, KafkaException, Message, TopicPartition
 from prometheus_client import CollectorRegistry
 
 from ingestion.contracts.names import CONTROLLER_GROUP, TELEMETRY_TOPIC
@@ -156,7 +156,7 @@ class Controller:
             fresh = recent.get(p.partition, OFFSET_INVALID)
             if fresh < 0:
                 # a number, not "the end": a command that comes before the first fetch must not be missed
-                fresh = consumer.get_watermark_offsets(p, timeout=10.0)[1]
+                fresh = _end(consumer, p)
             starts.append(TopicPartition(p.topic, p.partition, max(committed.get(p.partition, OFFSET_INVALID), fresh)))
         consumer.assign(starts)
         self._assigned = {p.partition for p in partitions}
@@ -328,6 +328,14 @@ class Controller:
             return 0
         finally:
             probe.close()
+
+
+def _end(consumer: Consumer, partition: TopicPartition) -> int:
+    try:
+        return consumer.get_watermark_offsets(partition, timeout=10.0)[1]
+    except KafkaException:
+        # an exception would leave the group's callback and end the process
+        return OFFSET_END
 
 
 def _answer_of(batch: Batch) -> bytes | None:

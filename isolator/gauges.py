@@ -39,6 +39,10 @@ class Gauges:
         self.writes = metrics.STATE_WRITES.counter(registry)
         self.dropped = metrics.PROJECTION_DROPPED.counter(registry)
         self.owned = metrics.OWNED.gauge(registry)
+        self._of_owner = (
+            *(self.last_tick, self.mode, self.diagnosis, self.moved, self.active, self.traffic, self.anomaly),
+            *(self.utilisation, self.delay, self.hot, self.baseline, self.stale, self.age, self.refused),
+        )
         self._scored: dict[str, set[str]] = {}
         self._was_dropped = 0
 
@@ -105,7 +109,11 @@ class Gauges:
         self._was_dropped = dropped
 
     def owns(self, pipelines: Iterable[str], mine: Iterable[str]) -> None:
-        """Which pipelines this controller decides for; a pipeline that is another's shows no stale tick here."""
+        """Which pipelines this controller decides for; of a pipeline that is another's nothing is shown here, so that no alert stands on what once was."""
         own = set(mine)
         for name in pipelines:
             self.owned.labels(name).set(name in own)
+            if name not in own:
+                self._scored.pop(name, None)
+                for gauge in self._of_owner:
+                    gauge.remove_by_labels({"pipeline": name})

@@ -9,6 +9,7 @@ from ingestion.contracts.names import Lane
 from ingestion.contracts.routes import Route
 from isolator import restore
 from isolator.blame import Case, verdict_id
+from isolator.diagnose import stale
 from isolator.load import load
 from isolator.marks import Mark, MarkKind, with_mark
 from isolator.moves import Watch, strikes
@@ -42,11 +43,14 @@ def come_home(case: Case, *, may_restore: bool) -> Homecoming:
     watches: dict[str, Watch] = {}
     taken: set[int] = set()
     where = _places(case)
+    # without telemetry nothing is loaded, which must not pass for a move's effect
+    told = not stale(case.seen, case.policy)
     for token, route in sorted(case.state.moved().items(), key=lambda item: (item[1].since_ms, item[0])):
         place = where.get(token)
         watch = case.state.watches.get(token, Watch())
-        watch = replace(watch, ticks=watch.ticks + 1)
-        watch, effect = _verified(case, route, watch, place)
+        effect = Effect.PENDING
+        if told:
+            watch, effect = _verified(case, route, replace(watch, ticks=watch.ticks + 1), place)
         if watch.verdict is not None and effect is not Effect.PENDING:
             updates.append(watch.verdict)
         watch, found = _judge(case, route, watch, place, effect, may_restore=may_restore)

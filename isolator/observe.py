@@ -140,7 +140,9 @@ class Observer:
         window = exposure(policy.half_life_s, elapsed)
         tick = self._tick(now_s)
         self._past.append(tick)
-        tokens = self._tokens(now_s, window, usual_cost, population_cost, size)
+        general = self._fresh(Lane.GENERAL, now_ms)
+        running = self._running(general)
+        tokens = self._tokens(now_s, window, usual_cost, population_cost, size, running)
         partitions = self._partitions(now_ms, population_cost)
         rows, named = self._row_view(tokens, partitions, window)
         total = self._total.upto(self._count) / window
@@ -152,7 +154,6 @@ class Observer:
             partitions.slot,
             partitions.assigned_s,
         )
-        general = self._fresh(Lane.GENERAL, now_ms)
         return Observation(
             pipeline=self.pipeline,
             at_ms=now_ms,
@@ -168,7 +169,7 @@ class Observer:
                 np.array([min(1.0, s.used + s.forwarding * policy.forward_s) for s in general]),
             ),
             side={lane: self._side(lane, now_ms, population_cost) for lane in SIDE_LANES},
-            in_flight=self._running(general),
+            in_flight=running,
             tick=tick,
             active_tokens=max(self._active.estimate(), int(np.count_nonzero(tokens.seen > 0.05))),
             worker_age_s=self._age("worker", now_ms),
@@ -177,7 +178,15 @@ class Observer:
             moves_refused=any(s.refused for s in general),
         )
 
-    def _tokens(self, now_s: float, window: float, usual: Floats, population: float, size: int) -> Tokens:
+    def _tokens(
+        self,
+        now_s: float,
+        window: float,
+        usual: Floats,
+        population: float,
+        size: int,
+        running: Mapping[int, tuple[int, float]],
+    ) -> Tokens:
         seen = self._seen.upto(size).copy()
         slow = seen / window
         bins = self._bins.last(RECENT_S, now_s, size)
@@ -194,13 +203,11 @@ class Observer:
         weight = self._policy.cost_prior_events
         cost = (work + weight * prior) / (handled + weight)
         measured = np.divide(work, handled, out=np.zeros(size), where=handled > 1e-6)
-        for token, running_s in self._in_flight():
+        for token, (_, running_s) in running.items():
             # a record that runs on and on is blamed before it ends
-            if running_s >= self._policy.slo_s * self._policy.blame_in_flight_share:
-                at = self._interner.id(token)
-                if at < size:
-                    cost[at] = max(cost[at], running_s)
-                    rate[at] = max(rate[at], 1.0 / running_s)
+            if token < size and running_s >= self._policy.slo_s * self._policy.blame_in_flight_share:
+                cost[token] = max(cost[token], running_s)
+                rate[token] = max(rate[token], 1.0 / running_s)
         recent = bins.sum(axis=1, dtype=np.float64) / RECENT_S
         return Tokens(rate, seen, recent, self._recent_cost(prior), handled, cost, measured)
 
@@ -295,21 +302,15 @@ class Observer:
         return tick
 
     def _running(self, general: list[Slot]) -> Mapping[int, tuple[int, float]]:
+        """Each token's longest running record; a worker that reports no more is not known to run anything."""
         found: dict[int, tuple[int, float]] = {}
         for slot in general:
             for load in slot.partitions.values():
                 if load.in_flight_token and load.in_flight_token != OTHER:
-                    found[self._interner.id(load.in_flight_token)] = (load.partition, load.in_flight_s)
+                    token = self._interner.id(load.in_flight_token)
+                    if token not in found or found[token][1] < load.in_flight_s:
+                        found[token] = (load.partition, load.in_flight_s)
         return found
-
-    def _in_flight(self) -> list[tuple[str, float]]:
-        return [
-            (load.in_flight_token, load.in_flight_s)
-            for (lane, _), slot in self._slots.items()
-            if lane is Lane.GENERAL
-            for load in slot.partitions.values()
-            if load.in_flight_token and load.in_flight_token != OTHER
-        ]
 
     def _fresh(self, lane: Lane, now_ms: int) -> list[Slot]:
         mine = (slot for (name, _), slot in self._slots.items() if name is lane)

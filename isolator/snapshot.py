@@ -60,8 +60,12 @@ def _short(value: float) -> float:
     return float(f"{value:.5g}")
 
 
-def decode(chunks: Iterable[bytes]) -> tuple[list[str], Sums] | None:
-    """Tokens and what was learned of them, in one order; None when there is no readable chunk. Chunks of an older snapshot than the newest are left out."""
+def taken_ms(chunks: Iterable[bytes]) -> int:
+    """When the newest readable snapshot was taken (Unix ms), 0 without one."""
+    return max((int(body["at_ms"]) for body in _bodies(chunks)), default=0)
+
+
+def _bodies(chunks: Iterable[bytes]) -> list[dict[str, Any]]:
     bodies: list[dict[str, Any]] = []
     for chunk in chunks:
         try:
@@ -70,6 +74,12 @@ def decode(chunks: Iterable[bytes]) -> tuple[list[str], Sums] | None:
                 bodies.append(body)
         except (zlib.error, ValueError, KeyError, TypeError):
             continue
+    return bodies
+
+
+def decode(chunks: Iterable[bytes]) -> tuple[list[str], Sums] | None:
+    """Tokens and what was learned of them, in one order; None when there is no readable chunk. Chunks of an older snapshot than the newest are left out."""
+    bodies = _bodies(chunks)
     if not bodies:
         return None
     newest = max(body["at_ms"] for body in bodies)

@@ -5,6 +5,7 @@
      |   +- ConfigError                 exit 2  400   a setting is unknown, mistyped or impossible
      |   +- InvalidEvent                exit 2  422   an event breaks the capture contract
      |   +- BodyTooLarge                exit 2  413
+     |   +- BodyTooSlow                 exit 2  408
      |   +- UnsupportedMedia            exit 2  415
      |   +- UnknownToken                exit 2  401
      +- Conflict                        exit 1  409   allowed in general, not now
@@ -63,6 +64,13 @@ class BodyTooLarge(UsageError):
 
     problem = "body-too-large"
     status = 413
+
+
+class BodyTooSlow(UsageError):
+    """The request body did not come in time."""
+
+    problem = "body-too-slow"
+    status = 408
 
 
 class UnsupportedMedia(UsageError):

@@ -14,7 +14,8 @@ from ingestion.config import KafkaConfig, PipelineConfig
 
 TOOLS = {"prometheus": "promtool", "alertmanager": "amtool", "chromium": "chromium"}
 """Marker to the program that its tests run."""
-_LACKING = pytest.StashKey[list[tuple[str, str]]]()
+_LACKING: list[tuple[str, str]] = []
+"""(program, test) of what was skipped; filled where the reports arrive, which with several processes is the first one."""
 
 
 @pytest.fixture(scope="session")
@@ -53,22 +54,27 @@ def pytest_runtest_setup(item: pytest.Item) -> Iterator[None]:
     """Skip a test whose tool is missing, and remember it; with CI=true it fails instead."""
     for marker, program in TOOLS.items():
         if item.get_closest_marker(marker) and shutil.which(program) is None:
-            item.config.stash.setdefault(_LACKING, []).append((program, item.nodeid))
+            item.user_properties.append(("lacks", program))
             if os.environ.get("CI") == "true":
                 pytest.fail(f"{program} is not installed, and CI=true forbids to skip", pytrace=False)
             pytest.skip(f"{program} is not installed")
     return (yield)
 
 
+def pytest_runtest_logreport(report: pytest.TestReport) -> None:
+    """Note a test that was skipped for a missing tool."""
+    if report.when == "setup":
+        _LACKING.extend((str(program), report.nodeid) for name, program in report.user_properties if name == "lacks")
+
+
 @pytest.hookimpl(trylast=True)
 def pytest_unconfigure(config: pytest.Config) -> None:
     """Say it in the very last lines of the run: what was not tested, and how to have it tested."""
-    lacking = config.stash.get(_LACKING, [])
-    if not lacking:
+    if not _LACKING or hasattr(config, "workerinput"):
         return
-    programs = sorted({program for program, _ in lacking})
-    lines = ["", "!" * 100, f"!! {len(lacking)} TESTS DID NOT RUN because {', '.join(programs)} could not be found:"]
-    lines += [f"!!   {program:<10} {nodeid}" for program, nodeid in sorted(lacking)]
+    programs = sorted({program for program, _ in _LACKING})
+    lines = ["", "!" * 100, f"!! {len(_LACKING)} TESTS DID NOT RUN because {', '.join(programs)} could not be found:"]
+    lines += [f"!!   {program:<10} {nodeid}" for program, nodeid in sorted(_LACKING)]
     lines += [
         "!! Install them (Debian: apt-get install prometheus prometheus-alertmanager chromium) and run the tests again.",
         "!" * 100,

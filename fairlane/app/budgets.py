@@ -82,7 +82,8 @@ def burn_now(row: Evaluation, now_s: float) -> BurnNow:
         row.budget_left,
         row.budget_s,
         row.exhaustion_s,
-        worst.long_coverage if worst else None,
+        # a pair is as well known as the worse known of its windows
+        min((c for c in (worst.long_coverage, worst.short_coverage) if c is not None), default=None) if worst else None,
         worst.bad if worst else None,
         worst.total if worst else None,
         "ticket" if severity == "ticket" else "page",

@@ -3,13 +3,13 @@
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from http import HTTPStatus
 from pathlib import Path
 from typing import Final
 
 from fastapi import FastAPI, Request, Response
-from fastapi.exceptions import HTTPException
-from fastapi.responses import JSONResponse, PlainTextResponse
+from fastapi.exceptions import HTTPException, RequestValidationError
+from fastapi.responses import PlainTextResponse
 from fastapi.staticfiles import StaticFiles
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
 from starlette.exceptions import HTTPException as StarletteHTTPException
@@ -20,29 +20,16 @@ from fairlane.app.pages import Links, live_router
 from fairlane.app.source import LiveSource
 from fairlane.database import open_database
 from fairlane.settings import Settings
+from ingestion.capture import results
+from ingestion.capture.results import Reply
 from slo.clock import Clock
+from slo.errors import FairlaneError, UsageError
 
 STATIC: Final = Path(__file__).with_name("static")
 POLICY: Final = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 """Nothing inline, nothing from elsewhere: what a token's name may contain is text and stays text."""
 
-
-@dataclass(frozen=True, slots=True)
-class Problem:
-    """An RFC 9457 answer."""
-
-    title: str
-    status: int
-    detail: str
-
-    def response(self) -> JSONResponse:
-        """As JSON."""
-        kind = f"urn:fairlane:problem:{self.title.lower().replace(' ', '-')}"
-        return JSONResponse(
-            {"type": kind, "title": self.title, "status": self.status, "detail": self.detail},
-            self.status,
-            media_type="application/problem+json",
-        )
+NO_ROUTE: Final = {404: "there is nothing here; the page is at /", 405: "not allowed; see the header Allow"}
 
 
 def build(settings: Settings, clock: Clock, registry: CollectorRegistry) -> FastAPI:
@@ -90,18 +77,28 @@ def create_app(
         return response
 
     @app.exception_handler(StarletteHTTPException)
-    async def problem(_: Request, error: HTTPException) -> Response:
-        return Problem(
-            {404: "Not found", 405: "Method not allowed"}.get(error.status_code, "Request refused"),
-            error.status_code,
-            str(error.detail),
-        ).response()
+    async def refused(request: Request, error: HTTPException) -> Response:
+        told = error.detail != HTTPStatus(error.status_code).phrase
+        detail = (
+            error.detail
+            if told
+            else f"{request.method} {request.url.path}: {NO_ROUTE.get(error.status_code, error.detail)}"
+        )
+        return _response(results.from_status(error.status_code, detail, error.headers))
+
+    @app.exception_handler(RequestValidationError)
+    async def misread(_: Request, error: RequestValidationError) -> Response:
+        problems = (f"{' '.join(str(part) for part in one['loc'])}: {one['msg']}" for one in error.errors())
+        return _response(results.from_error(UsageError("; ".join(problems))))
 
     @app.exception_handler(Exception)
     async def broken(_: Request, error: Exception) -> Response:
-        return Problem(
-            "Internal error", 500, f"{type(error).__name__}: {error}; the server's log has the details"
-        ).response()
+        known = error if isinstance(error, FairlaneError) else None
+        return _response(
+            results.from_error(
+                known or FairlaneError(f"{type(error).__name__}: {error}; the server's log has the details")
+            )
+        )
 
     @app.get("/metrics")
     def scrape() -> Response:
@@ -123,3 +120,8 @@ def create_app(
     app.mount("/static", StaticFiles(directory=STATIC), name="static")
     app.include_router(live_router(view, links or Links(), refresh_s))
     return app
+
+
+def _response(reply: Reply) -> Response:
+    headers = {name.decode(): value.decode() for name, value in reply.headers}
+    return Response(reply.body, reply.status, headers, reply.content_type.decode())

@@ -1,5 +1,6 @@
 """The routes of the Live page. Later pages add a router each and a line in `PAGES`."""
 
+import shlex
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Final
@@ -68,7 +69,13 @@ def environment() -> Environment:
         states=tuple(State),
     )
     env.filters["unbroken"] = unbroken
+    env.filters["shell"] = shell
     return env
+
+
+def shell(token: str) -> str:
+    """A token as an argument of a command to be copied: names come from outside, and a shell must not run what is in them."""
+    return f"-- {shlex.quote(token)}" if token.startswith("-") else shlex.quote(token)
 
 
 def unbroken(text: str) -> Markup:

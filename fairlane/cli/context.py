@@ -49,6 +49,11 @@ def reachable(settings: Settings) -> Settings:
     return settings.model_copy(update={"kafka": KafkaConfig(bootstrap=now.bootstrap)})
 
 
+def quiet_client(settings: Settings) -> dict[str, Any]:
+    """A librdkafka configuration that leaves stderr to our one message; the library would write a line for each try to connect."""
+    return {**settings.kafka.client(), "log_level": 0}
+
+
 def parse_assignment(text: str) -> tuple[str, Any]:
     """`pipeline.partitions=24` as path and value; lists and quoted text are read as TOML. Raises UsageError."""
     path, equals, value = text.partition("=")

@@ -51,7 +51,7 @@ def demo(
 
     story = Story(options, say)
     with interruptible(), stage(settings_of(context), options, say) as up:
-        say(f"open {up.page_url} to watch")
+        say(f"open {up.page_url} to watch; in another terminal: fairlane --state-dir {up.state_dir} status")
         report = story.run(up)
         if json:
             print(orjson.dumps(report.as_dict()).decode(), flush=True)

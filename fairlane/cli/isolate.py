@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import orjson
 import typer
 
-from fairlane.cli.context import reachable, settings_of
+from fairlane.cli.context import quiet_client, reachable, settings_of
 from fairlane.settings import Settings
 from ingestion.contracts.names import Lane
 from ingestion.contracts.routes import Mode
@@ -48,7 +48,7 @@ def duration_s(text: str) -> float | None:
 def _send(context: typer.Context, action: Action, *, json: bool, **details: Any) -> None:
     settings = reachable(settings_of(context))
     wanted = commands.command(settings.pipeline.name, action, SystemClock(), **details)
-    answer = commands.send(settings.kafka.client(), wanted)
+    answer = commands.send(quiet_client(settings), wanted)
     print(_answered(answer) if json else answer.message)
 
 
@@ -60,7 +60,7 @@ def _answered(answer: Answer) -> str:
 
 def _view(settings: Settings) -> StateView:
     name = settings.pipeline.name
-    reader = StateReader(settings.kafka.client(), [name])
+    reader = StateReader(quiet_client(settings), [name])
     try:
         reader.catch_up()
         return reader.view(name)

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from fairlane.cli.context import reachable, settings_of
+from fairlane.cli.context import quiet_client, reachable, settings_of
 from ingestion.contracts.names import Lane
 
 
@@ -46,6 +46,6 @@ def serve(
 
             from ingestion.lanes.topics import ensure_topics
 
-            ensure_topics(AdminClient(settings.kafka.client()), settings.pipeline, local=configured.local)
+            ensure_topics(AdminClient(quiet_client(settings)), settings.pipeline, local=configured.local)
         code = build.runner(role, lane)(settings, stop)
     raise typer.Exit(code)

@@ -8,7 +8,7 @@ from typing import Annotated
 import orjson
 import typer
 
-from fairlane.cli.context import settings_of
+from fairlane.cli.context import quiet_client, settings_of
 
 
 def up(
@@ -23,6 +23,7 @@ def up(
 
     from fairlane.stack.interrupt import interruptible
     from fairlane.stack.kafka import LocalKafka
+    from fairlane.stack.keeper import Keeper
     from fairlane.stack.supervisor import Supervisor
     from ingestion.lanes.topics import ensure_topics
 
@@ -38,7 +39,8 @@ def up(
             version = broker.version
             settings = configured.model_copy(update={"kafka": broker.config()})
             say(f"Apache Kafka {version} ready in {broker.ready_s:.1f} s on {broker.bootstrap}")
-        ensure_topics(AdminClient(settings.kafka.client()), settings.pipeline, local=configured.local)
+            stack.enter_context(Keeper(broker, say))
+        ensure_topics(AdminClient(quiet_client(settings)), settings.pipeline, local=configured.local)
         supervisor = stack.enter_context(Supervisor(settings, broker_version=version, report=say))
         took_s = supervisor.wait_ready()
         if json:

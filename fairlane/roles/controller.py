@@ -89,7 +89,14 @@ class History:
                 self._registry,
                 probe_interval_s=settings.probe.interval_s,
             )
-            scheduler = Scheduler(engine, settings.pipeline, settings.controller.slo_s, self._clock, self._registry)
+            scheduler = Scheduler(
+                engine,
+                settings.pipeline,
+                settings.controller.slo_s,
+                self._clock,
+                self._registry,
+                kafka=settings.kafka,
+            )
             self._parts = booking, scheduler
             both = Together({"booking": booking.run, "slo": scheduler.run}, self.ready, lambda: True)
             return both.run(stop)

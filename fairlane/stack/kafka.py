@@ -226,11 +226,13 @@ class LocalKafka:
             )
 
     def _wait_ready(self) -> None:
-        assert self._process is not None
+        # held here: another thread that stops the broker meanwhile takes the attribute away
+        process = self._process
+        assert process is not None
         broker = self._listening()[0]
         deadline = time.monotonic() + READY_LIMIT_S
         while time.monotonic() < deadline:
-            if (code := self._process.returncode()) is not None:
+            if (code := process.returncode()) is not None:
                 raise StackUnavailable(
                     f"the local Kafka ended while starting (exit {code}): {self._last_error()}. See {self.log_path}"
                 )

@@ -18,7 +18,7 @@ from ingestion.capture.results import Outcomes, Reply
 from ingestion.capture.tally import Tally
 from ingestion.config import CaptureConfig
 from slo.clock import Clock
-from slo.errors import FairlaneError, TooManyRequests
+from slo.errors import BodyTooSlow, FairlaneError, TooManyRequests
 
 BODY_TIMEOUT_S: Final = 30.0
 """A body that is not here after this long is answered 408."""
@@ -139,7 +139,7 @@ class EventsEndpoint:
                         return whole
                     message = await receive()
         except TimeoutError:
-            raise limits.BodyTooSlow(
+            raise BodyTooSlow(
                 f"the body was not complete after {BODY_TIMEOUT_S:.0f} s: send it faster or in smaller batches"
             ) from None
 

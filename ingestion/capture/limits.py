@@ -19,13 +19,6 @@ _TRACEPARENT: Final = re.compile(r"[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f
 _JSON_TYPE: Final = re.compile(r"application/(?:json|[\w.!#$&^+-]+\+json)")
 
 
-class BodyTooSlow(UsageError):
-    """The request body did not come in time."""
-
-    problem = "body-too-slow"
-    status = 408
-
-
 @dataclass(frozen=True, slots=True)
 class Head:
     """What a request's headers say. `token` is None when the body has to name it."""

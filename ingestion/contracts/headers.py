@@ -4,8 +4,9 @@ A record of any lane carries TOKEN, DISTINCT_ID, EVENT_ID, EVENT, CAPTURED_AT an
 adds the DEAD_* ones. The Kafka message key is the distinct_id (capture hashes nothing: the partitioner does).
 """
 
-from collections.abc import Iterable
-from typing import Final
+from collections.abc import Iterable, Sequence
+from operator import methodcaller
+from typing import Any, Final
 
 TOKEN: Final = "token"
 DISTINCT_ID: Final = "distinct_id"
@@ -35,6 +36,31 @@ DEAD_SOURCE: Final = "dead-source"
 """`topic/partition/offset` of the record that was given up."""
 
 Headers = list[tuple[str, bytes]]
+
+
+_READ: Final = methodcaller("headers")
+
+
+def of_all(messages: Sequence[Any]) -> list[Any]:
+    """The headers of consumed messages (a list, or None); none for a message whose header names are not UTF-8.
+
+    Reading such a message sets an exception, and afterwards gives a list that crashes the interpreter: its headers are replaced, so that nobody meets
+    them again. Read by `map`, in C: bytecode that Python has specialised does not notice the exception until somewhere later.
+    """
+    found: list[Any] = []
+    while True:
+        try:
+            found.extend(map(_READ, messages[len(found) :] if found else messages))
+        except (UnicodeDecodeError, SystemError):
+            messages[len(found)].set_headers([])
+            found.append([])
+        else:
+            return found
+
+
+def of(message: Any) -> Any:
+    """The headers of one."""
+    return of_all((message,))[0]
 
 
 def get(headers: Iterable[tuple[str, bytes | str | None]] | None, name: str) -> str | None:

@@ -1,7 +1,7 @@
 """Routes: which lane is *wanted* for a token. A hint: however late or wrong, it may cost placement, never order or loss.
 
 Everything here lives in the compacted topic `fairlane.state` (one partition, so that a record's offset is a total order and a route's version).
-Key and value are JSON; a null value (tombstone) forgets the key. Keys: `mode/PIPELINE`, `route/PIPELINE/TOKEN`, `mark/PIPELINE/TOKEN`, `verdict/PIPELINE/TOKEN`, `snapshot/PIPELINE/N`.
+Key and value are JSON; a null value (tombstone) forgets the key. Keys: `mode/PIPELINE`, `route/PIPELINE/TOKEN`, `mark/PIPELINE/TOKEN`, `verdict/PIPELINE/ID`, `status/PIPELINE`, `answer/PIPELINE/ID`, `snapshot/PIPELINE/N`.
 """
 
 from collections.abc import Iterator

@@ -24,7 +24,7 @@ class Restored:
     fence: Fence
     suspect: Suspect | None = None
     must_commit: bool = False
-    """The group has no commit here."""
+    """The group has no commit here, or one that has left the log."""
     lost: int = 0
     """Records between the committed offset and the log start: deleted before they were handled."""
 
@@ -62,7 +62,7 @@ class Restorer:
                 if self._lane is Lane.GENERAL:
                     log.warning("%s partition %d: %s; waiting for the lanes to drain", self._lane, tp.partition, error)
             else:
-                return Restored(max(position, low), fence, suspect, lost=lost)
+                return Restored(max(position, low), fence, suspect, must_commit=lost > 0, lost=lost)
         # after the read of committed(): whatever a dead owner may still have in flight lies below these watermarks
         fence = unknown(self._neighbours.high_watermarks(tp.partition)) if self._neighbours is not None else Fence()
-        return Restored(max(position, low), fence, must_commit=tp.offset < 0, lost=lost)
+        return Restored(max(position, low), fence, must_commit=tp.offset < 0 or lost > 0, lost=lost)

@@ -6,15 +6,18 @@ from typing import Final
 
 from confluent_kafka import Message
 
+from ingestion.contracts.headers import of_all
 from ingestion.contracts.names import SIDE_LANES, Lane
 from ingestion.lanes.buffer import Buffer
 from ingestion.lanes.fence import Fence
 from ingestion.lanes.hold import Holds, Wait
-from ingestion.lanes.layout import Headers, captured_texts, token_of
+from ingestion.lanes.layout import NO_TOKEN, Headers, captured_texts, token_of
 from ingestion.lanes.share import DEAD, HERE, HOLD, NO_TOKEN_VERDICT, Share, Verdict
 from ingestion.lanes.tokens import FORWARD_S, Names, Predictions
 
 _BLOCK: Final = 1_024
+TOKEN_LIMIT: Final = 1_024
+"""Bytes of a token; a longer one is none (capture allows 200): it would fill telemetry and the worker's memory."""
 _LANES: Final = {lane.code: lane for lane in SIDE_LANES}
 
 
@@ -72,13 +75,16 @@ class Candidates:
         messages = self._buffer.peek(seen, seen + self._block)
         if not messages:
             return False
-        headers: list[Headers] = [m.headers() for m in messages]  # type: ignore[misc]  # headers of a consumed record are (str, bytes)
+        headers: list[Headers] = of_all(messages)
         tokens = [h[0][1] if h and h[0][0] == "token" and h[0][1] else token_of(h) for h in headers]
         # where nothing is moved, only tokens never seen before need a look
         if self._captured is not None:
             self._captured += captured_texts(headers)  # now, while the headers are in the processor's cache
         new = set(tokens).difference(self._names.known if self._plain and not self._odd else self._placed)
         if new:
+            if too_long := {token for token in new if len(token) > TOKEN_LIMIT}:
+                tokens = [NO_TOKEN if token in too_long else token for token in tokens]
+                new = (new - too_long) | {NO_TOKEN}
             self._placed.update((token, self._place(token)) for token in new)
             if not self._odd and any(self._placed[token] != HERE for token in new):
                 self._odd = True

@@ -16,6 +16,7 @@ def lane_consumer(kafka: KafkaConfig, pipeline: PipelineConfig, lane: Lane, on_e
     own: dict[str, Any] = {
         "group.id": pipeline.names.group(lane),
         "group.protocol": "classic",
+        "partition.assignment.strategy": "range,roundrobin",
         "session.timeout.ms": int(pipeline.session_timeout_s * 1000),
         "heartbeat.interval.ms": max(100, int(pipeline.session_timeout_s * 300)),
         "max.poll.interval.ms": 300_000,
@@ -51,6 +52,9 @@ def transactional_producer(
         "acks": "all",
         "enable.idempotence": True,
         "linger.ms": 2,
+        # whatever general took must be accepted: the topics decide, `topic_laws` sees to their room. A batch stays under what they take
+        "message.max.bytes": 1_000_000_000,
+        "batch.size": 1_000_000,
         "queue.buffering.max.messages": 200_000,
         "error_cb": on_error,
     }

@@ -21,8 +21,9 @@ from ingestion.lanes.sli import Tally
 from ingestion.lanes.tokens import Names
 from ingestion.lanes.transaction import Landed, Transactor
 
-_OURS: Final = 6
-"""Headers of a record that nobody has forwarded or replayed yet."""
+_NAMES: Final = [h.TOKEN, h.DISTINCT_ID, h.EVENT_ID, h.EVENT, h.CAPTURED_AT, h.CONTRACT]
+_OURS: Final = len(_NAMES)
+"""Headers of a record that nobody has forwarded or replayed yet. Others may bring a `lane-source` of their own, which would be believed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +92,7 @@ class Contents:
         produce, report, place = self._transactor.raw, reports.get, f"{self._topic}/{partition}/"
         for i in moving:
             message, own = messages[i], headers[i]
-            if len(own) > _OURS:
+            if len(own) != _OURS or [name for name, _ in own] != _NAMES:
                 own = [pair for pair in own if pair[0] not in {h.LANE_SOURCE, h.APPENDED_AT}]
             more: Any = [
                 *own,

@@ -3,12 +3,17 @@
 import queue
 import threading
 from collections.abc import Callable, Sequence
+from time import monotonic
+from typing import Final
 from zlib import crc32
 
 from ingestion.contracts.records import Handler, Record
 from ingestion.lanes.handler import PerRecord
 from ingestion.lanes.settle import NOT_REACHED, Settled, Settler
 from slo.clock import Clock
+
+_CLOSE_S: Final = 1.0
+"""How long all threads together may take to end."""
 
 _Task = tuple["Job", int, list[int]]
 
@@ -25,8 +30,8 @@ class Job:
         """Handler seconds, summed over the threads."""
         self.errors = 0
         self.crash: BaseException | None = None
-        self.running: dict[int, Sequence[Record]] = {}
-        """Thread -> its part of the batch."""
+        self.running: dict[int, Settler] = {}
+        """Thread -> who settles its part of the batch."""
         self._left = parts
         self._lock = threading.Lock()
         self._done = threading.Event()
@@ -79,15 +84,24 @@ class Handling:
         return job
 
     def in_flight(self, job: Job) -> tuple[Record | None, float]:
-        """The record that has been running longest and its seconds; None when the handler takes batches and nobody can tell which one."""
+        """The record that has been running longest and its seconds; None when the handler takes batches and nobody can tell which one.
+
+        The time is that of one call of the handler: settling a batch record by record may rightly take longer than any call may.
+        """
         now = self._clock.monotonic()
         if isinstance(self._handler, PerRecord):
-            found = [c for thread in list(job.running) if (c := self._handler.current(thread)) is not None]
-            if found:
-                record, since = min(found, key=lambda c: c[1])
+            records = [c for thread in list(job.running) if (c := self._handler.current(thread)) is not None]
+            if records:
+                record, since = min(records, key=lambda c: c[1])
                 return record, max(0.0, self._handler.clock() - since)
-        alone = next((part[0] for part in list(job.running.values()) if len(part) == 1), None)
-        return alone, now - job.started
+        settlers = list(job.running.values())
+        if not settlers:  # waits for a thread: whatever holds them all has been at it for as long
+            return None, 0.0 if job.done else now - job.started
+        calls = [call for settler in settlers if (call := settler.calling) is not None]
+        if not calls:
+            return None, 0.0
+        batch, since = min(calls, key=lambda c: c[1])
+        return (batch[0] if len(batch) == 1 else None), now - since
 
     def close(self) -> None:
         """Let the threads end when their batch is done, and close a handler that can be closed."""
@@ -96,13 +110,16 @@ class Handling:
             self._tasks.put(None)
         close = getattr(self._handler, "close", None)
         alive = False
+        until = monotonic() + _CLOSE_S
         for thread in self._threads:
-            thread.join(1.0)
+            thread.join(max(0.0, until - monotonic()))
             alive = alive or thread.is_alive()
         if callable(close) and not alive:
             close()
 
     def _parts(self, batch: Sequence[Record]) -> list[list[int]]:
+        if not batch:
+            return []  # a chunk of forwards alone: nothing is the handler's
         if self._concurrency == 1:
             return [list(range(len(batch)))]
         parts: dict[int, list[int]] = {}
@@ -115,9 +132,8 @@ class Handling:
             job, _, part = task
             me = threading.get_ident()
             batch = job.batch if len(part) == len(job.batch) else [job.batch[i] for i in part]
-            job.running[me] = batch
             start = self._clock.monotonic()
-            settler = Settler(self._handler, self._clock, self._give_up, self._stop.wait)
+            settler = job.running[me] = Settler(self._handler, self._clock, self._give_up, self._stop.wait)
             try:
                 for i, settled in zip(part, settler.settle(batch), strict=True):
                     job.settled[i] = settled

@@ -131,7 +131,10 @@ class Intake:
     def _on_assign(self, consumer: Any, partitions: list[TopicPartition]) -> None:
         self._generation += 1
         self.owned = self._assigned([tp.partition for tp in partitions])
-        consumer.assign([TopicPartition(self._topic, p, one.committed) for p, one in self.owned.items()])
+        places = [TopicPartition(self._topic, p, one.committed) for p, one in self.owned.items()]
+        consumer.assign(places)
+        # librdkafka keeps a pause through a rebalance: a partition that came back with an empty buffer would never be fetched
+        consumer.resume(places)
 
     def _on_revoke(self, consumer: Any, partitions: list[TopicPartition]) -> None:
         self._generation += 1

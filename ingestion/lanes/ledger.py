@@ -24,6 +24,7 @@ from slo.clock import Clock
 log = logging.getLogger(__name__)
 
 _IDLE_S: Final = 0.5
+_BACK_OFF_S: Final = 5.0
 
 
 class Rules(Protocol):
@@ -65,6 +66,9 @@ class Ledger:
         fenced: Callable[[], None],
     ) -> None:
         self.leaving = False
+        self.not_before = 0.0
+        """Monotonic seconds until which nothing is taken or committed: transaction after transaction has failed."""
+        self._failures = 0
         self._lane = lane
         self._pipeline = pipeline
         self._rules = rules
@@ -104,7 +108,7 @@ class Ledger:
     def commit_idle(self) -> None:
         """Commit positions that moved without records (rule 8), and the log start of a partition without a commit; at most twice a second."""
         now = self._clock.monotonic()
-        if now < self._idle_at:
+        if now < max(self._idle_at, self.not_before):
             return
         self._idle_at = now + _IDLE_S
         tally = self._tally({})
@@ -143,9 +147,14 @@ class Ledger:
         if outcome is not Outcome.COMMITTED:
             if outcome is Outcome.FENCED:
                 self._fenced()
+            self._failures += 1
             if not self.leaving:
                 self._rules.rewind()
+            # once is nothing, but what fails for a lasting reason must not spin and repeat effects
+            if self._failures > 1:
+                self.not_before = self._clock.monotonic() + min(_BACK_OFF_S, 0.05 * 2 ** min(self._failures, 10))
             return False
+        self._failures = 0
         self._meters.transaction_seconds.observe(self._clock.monotonic() - start)
         for p, now in standings.items():
             one = self._intake.owned[p]

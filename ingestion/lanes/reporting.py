@@ -19,6 +19,9 @@ from slo.clock import Clock
 log = logging.getLogger(__name__)
 
 INTERVAL_S: Final = 1.0
+_MESSAGE_BYTES: Final = 950_000
+_ROWS: Final = (8_000, 3_000, 500)
+"""Rows of a report at most; fewer when long tokens make it too large to be sent."""
 
 
 class Meters:
@@ -137,12 +140,16 @@ class Reporter:
         self._meters.overhead.inc(overhead)
         self._meters.moves_refused.set(refused)
         self._meters.wildcard.set(sum(any(one.fence.wild()) for one in mine))
-        report = WorkerReport(
-            self._pipeline.name, int(self._clock.now() * 1000), interval, self._lane, self._worker.slot, self._worker.build, overhead,
-            tuple(loads), rows(usage), refused, self._pipeline.concurrency,
-        )  # fmt: skip
+        at_ms = int(self._clock.now() * 1000)
+        for limit in _ROWS:
+            value = encode(WorkerReport(
+                self._pipeline.name, at_ms, interval, self._lane, self._worker.slot, self._worker.build, overhead,
+                tuple(loads), rows(usage, limit), refused, self._pipeline.concurrency,
+            ))  # fmt: skip
+            if len(value) <= _MESSAGE_BYTES:
+                break
         try:
-            self._producer.produce(TELEMETRY_TOPIC, encode(report), self._pipeline.name.encode(), self._partition)
+            self._producer.produce(TELEMETRY_TOPIC, value, self._pipeline.name.encode(), self._partition)
         except (BufferError, KafkaException) as error:
             log.warning("a worker report was not sent: %s", error)
         self._producer.poll(0)

@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from math import inf
 from typing import Any, Final
 
 from ingestion.contracts.records import Done, Handler, Invalid, Outcome, Record, Retry
@@ -46,6 +47,8 @@ class Settler:
         self._sleep = sleep
         self._stopped: dict[int, int] = {}
         self.errors = 0
+        self.calling: tuple[Sequence[Record], float] | None = None
+        """What the handler is busy with, and since when (monotonic seconds); None between two calls."""
 
     def settle(self, batch: Sequence[Record]) -> list[Settled]:
         """One outcome per record; records behind a Retry in their partition may be NotReached.
@@ -63,7 +66,7 @@ class Settler:
                 return [next(found) if is_open else NOT_REACHED for is_open in open_]
         start = self._clock.monotonic()
         try:
-            outcomes = check(self._handler.handle(batch), len(batch))
+            outcomes = self._call(batch)
         except Exception as error:
             self.errors += 1
             log.warning("handler failed on %d records: %s: %s", len(batch), type(error).__name__, error)
@@ -77,6 +80,13 @@ class Settler:
             settled.append(Done((outcome.cost or 0.0) + rest) if isinstance(outcome, Done) else outcome)
         return settled
 
+    def _call(self, batch: Sequence[Record]) -> Sequence[Outcome]:
+        self.calling = batch, self._clock.monotonic()
+        try:
+            return check(self._handler.handle(batch), len(batch))
+        finally:
+            self.calling = None
+
     def _halve(self, batch: Sequence[Record], error: Exception) -> list[Settled]:
         if len(batch) > 1:
             middle = len(batch) // 2
@@ -86,7 +96,7 @@ class Settler:
             self._sleep(_PAUSE_S * attempt)
             start = self._clock.monotonic()
             try:
-                (outcome,) = check(self._handler.handle(batch), 1)
+                (outcome,) = self._call(batch)
             except Exception as again:
                 self.errors += 1
                 error = again
@@ -117,4 +127,13 @@ def check(outcomes: Any, expected: int) -> Sequence[Outcome]:
             raise HandlerError(
                 f"handle() returned {type(outcome).__name__!r} as an outcome: use Done, Invalid or Retry"
             )
+        if isinstance(outcome, Invalid):
+            if not isinstance(outcome.reason, str):
+                raise HandlerError(f"handle() returned {outcome!r}: the reason must be a text")
+        elif not _seconds((outcome.cost or 0.0) if isinstance(outcome, Done) else outcome.after):
+            raise HandlerError(f"handle() returned {outcome!r}: seconds must be a finite number of 0 or more")
     return outcomes
+
+
+def _seconds(value: Any) -> bool:
+    return isinstance(value, int | float) and 0 <= value < inf

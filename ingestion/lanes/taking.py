@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 
 from ingestion.config import PipelineConfig
+from ingestion.contracts import headers
 from ingestion.contracts.names import Lane
 from ingestion.contracts.telemetry import Kind
 from ingestion.lanes.candidates import Candidates
@@ -96,7 +97,7 @@ class Taker:
             else:
                 # second attempt: its whole token is wanted in quarantine, under the fence
                 message = one.buffer.message_at(suspect.offset)
-                token = token_of(message.headers()) if message is not None else b""  # type: ignore[arg-type]
+                token = token_of(headers.of(message)) if message is not None else b""
                 wanted = {**wanted, token: Lane.QUARANTINE} if token else wanted
         return Candidates(
             one.buffer, one.fence, wanted, self._holds, self._names, self.predictions, now, doomed, self._here_s,

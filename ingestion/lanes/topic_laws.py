@@ -174,7 +174,8 @@ def _defects(pipeline: PipelineConfig, want: Topic, topic: Topic, most: int, *, 
         if size != -1:
             what = f"has retention.bytes={size}: a flood can push unread records out before retention.ms"
             yield Finding(Level.WARN, where, what, alter("retention.bytes", -1))
-    least = most + HEADER_ROOM
+    # forwards travel in batches of up to 1 MB, however small they are
+    least = max(most, GENERAL_MAX_MESSAGE) + HEADER_ROOM
     if (
         topic.name in sides | {names.dead}
         and (room := _number(topic, "max.message.bytes", GENERAL_MAX_MESSAGE)) < least

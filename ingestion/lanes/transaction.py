@@ -55,6 +55,8 @@ class Transactor:
         Raises KafkaException for errors that waiting does not mend (no authorisation, fenced while initialising).
         """
         while self._producer is None:
+            if give_up():
+                return False
             producer = self._make()
             try:
                 producer.init_transactions(_INIT_TRY_S)
@@ -68,8 +70,6 @@ class Transactor:
                 ):
                     raise
                 log.warning("the transactional producer is not ready yet: %s", kafka_error.str())
-                if give_up():
-                    return False
             else:
                 self._producer = producer
         return True

@@ -122,6 +122,7 @@ class LaneWorker:
         owned = self._intake.owned
         restored = self._restorer.restore(list(owned), self._stopping)
         for p, found in restored.items():
+            self._note(p, found)
             owned[p].rewound(found.position, found.fence, found.suspect, found.must_commit)
             self._intake.seek(owned[p])
 
@@ -177,7 +178,7 @@ class LaneWorker:
     def _take(self) -> Chunk | None:
         now = self._clock.monotonic()
         ready = [one for one in self._intake.owned.values() if len(one.buffer) and one.retry_at <= now]
-        if not ready or not self._trouble.may_take():
+        if not ready or not self._trouble.may_take() or now < self._ledger.not_before:
             return None
         wanted: dict[bytes, Lane] = {}
         if self.lane is Lane.GENERAL:

@@ -4,13 +4,12 @@ import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Final, cast
+from typing import Final
 
 from confluent_kafka import Consumer, KafkaError, Message, TopicPartition
 
 from ingestion.config import KafkaConfig, PipelineConfig
 from ingestion.contracts import headers
-from ingestion.contracts.headers import Headers
 from ingestion.contracts.names import Lane
 from ingestion.probe.lag import Offsets, born_between
 from ingestion.probe.offsets import Place
@@ -68,7 +67,7 @@ class AgeBook:
 
 def born_ms(message: Message, now_ms: int) -> int:
     """When the record's event was captured (ms): its header; without one, or with one in the future, when it was appended to general."""
-    found = cast("Headers | None", message.headers())
+    found = headers.of(message)
     captured = _number(headers.get(found, headers.CAPTURED_AT))
     if captured is not None and captured <= now_ms:
         return captured
@@ -77,7 +76,7 @@ def born_ms(message: Message, now_ms: int) -> int:
 
 
 def _number(text: str | None) -> int | None:
-    return int(text) if text is not None and text.isascii() and text.isdigit() else None
+    return int(text) if text is not None and len(text) <= 18 and text.isascii() and text.isdigit() else None
 
 
 PARTITION_EOF: Final = KafkaError._PARTITION_EOF  # noqa: SLF001  the client's public name for it

@@ -3,15 +3,14 @@
 import contextlib
 import logging
 import threading
-from collections.abc import Callable, Iterable
-from typing import Final, cast
+from collections.abc import Callable, Sequence
+from typing import Final
 
 from confluent_kafka import OFFSET_END, Consumer, KafkaException, Message, TopicPartition
 from prometheus_client import CollectorRegistry
 
 from ingestion.config import KafkaConfig, PipelineConfig
 from ingestion.contracts import headers
-from ingestion.contracts.headers import Headers
 from ingestion.contracts.names import Lane
 from ingestion.contracts.telemetry import ArrivalReport, encode
 from ingestion.probe import metrics
@@ -27,6 +26,8 @@ BEHIND: Final = 200_000
 MESSAGE_BYTES: Final = 1_000_000
 """A report is made to fit in this."""
 POLL_S: Final = 0.2
+TOKEN_LIMIT: Final = 1_024
+"""Characters; a longer token counts as none, as it does in the lanes."""
 
 
 class Scout:
@@ -116,13 +117,15 @@ class Scout:
         self._send(value)
 
 
-def count(tally: Tally, messages: Iterable[Message]) -> None:
+def count(tally: Tally, messages: Sequence[Message]) -> None:
     """Count the records among `messages`; client errors are not records. A record without a token counts for the empty token."""
     records, sizes, room = tally.records, tally.sizes, tally.room(BATCH)
-    for message in messages:
+    for message, own in zip(messages, headers.of_all(messages), strict=True):
         if message.error() is not None:
             continue
-        token = headers.get(cast("Headers | None", message.headers()), headers.TOKEN) or ""
+        token = headers.get(own, headers.TOKEN) or ""
+        if len(token) > TOKEN_LIMIT:
+            token = ""
         partition, size = message.partition() or 0, len(message)
         if room:
             records[partition, token, message.key()] += 1

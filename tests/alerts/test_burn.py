@@ -86,6 +86,23 @@ def test_without_coverage_a_page_stays_frozen_and_ends_when_data_say_so(tmp_path
     )
 
 
+def test_a_short_window_that_runs_empty_ends_no_page(tmp_path: Path) -> None:
+    # counts stop at minute 28: the short windows are uncovered soon, the long ones stay covered for a while
+    gone = objective("0+100x39 3980+80x16 5260+0x43", "0+100x56 5600+0x43", samples=100)
+    series = [
+        Series(one.name, one.labels, "1x60 0.5x40")
+        if one.name == metrics.COVERAGE.name and one.labels["window"] in {"5m", "30m"}
+        else one
+        for one in gone
+    ]
+    run(
+        tmp_path,
+        series,
+        Expect("28m", burn.PAGE, FIRES),
+        *(Expect(f"{minute}m", burn.PAGE, FIRES) for minute in range(29, 50, 2)),
+    )
+
+
 def test_a_page_survives_an_exporter_that_vanishes(tmp_path: Path) -> None:
     series = [
         Series(

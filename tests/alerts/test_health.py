@@ -106,6 +106,14 @@ CASES = {
             Expect("20m", "FairlaneDeadLetters"),
         ],
     ),
+    "dead letters of a worker that had none before": (
+        one(lanes.RECORDS, {**GENERAL, "outcome": "dead"}, "_x8 3x80"),
+        [
+            Expect("1m", "FairlaneDeadLetters"),
+            Expect("4m", "FairlaneDeadLetters", [GENERAL]),
+            Expect("20m", "FairlaneDeadLetters"),
+        ],
+    ),
     "a paused lane": (
         one(lanes.PAUSED, GENERAL, "0x4 1x8 0x20"),
         [Expect("2m", "FairlaneLanePaused", [GENERAL]), Expect("6m", "FairlaneLanePaused")],

@@ -11,10 +11,10 @@ from fairlane.health import HealthServer
 from slo.errors import ConfigError
 
 
-def get(server: HealthServer, path: str) -> tuple[int, str, bytes]:
+def get(server: HealthServer, path: str, method: str = "GET") -> tuple[int, str, bytes]:
     connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=5)
     try:
-        connection.request("GET", path)
+        connection.request(method, path)
         answer = connection.getresponse()
         return answer.status, answer.headers["content-type"], answer.read()
     finally:
@@ -38,7 +38,11 @@ def test_each_answer() -> None:
         assert (status, kind.partition(";")[0]) == (200, "text/plain")
         assert b"seen_total 3.0" in body
         status, kind, body = get(server, "/")
-        assert (status, kind, json.loads(body)["status"]) == (404, "application/problem+json", 404)
+        assert (status, kind) == (404, "application/problem+json")
+        assert json.loads(body).items() >= {"type": "urn:fairlane:problem:not-found", "status": 404}.items()
+        status, kind, body = get(server, "/livez", "POST")
+        assert (status, kind) == (501, "application/problem+json")
+        assert json.loads(body)["type"] == "urn:fairlane:problem:not-implemented"
         url = server.url
     with (
         pytest.raises(ConnectionRefusedError),

@@ -144,6 +144,17 @@ def test_a_telemetry_gap_freezes_and_nothing_is_booked_as_bad(booker: Booker) ->
     assert (found.state, found.severity, found.total - found.good) == (State.FROZEN, Severity.NONE, 0)
 
 
+def test_partitions_that_came_later_do_not_freeze_the_minutes_before_them(booker: Booker, engine: Engine) -> None:
+    booker.enter((outcomes("p", MINUTE, {Kind.GOOD: 10}), T0), (probe("p", T0, offsets={MINUTE: [6, 4]}), T0 + 62_000))
+    booker.ledger = Ledger(engine, "p", partitions=4, slo_s=30.0)
+    # the restarted probe tells the past again, of the partitions that there were
+    booker.enter((probe("p", T0, offsets={MINUTE: [6, 4], MINUTE + 1: [3, 3, 2, 2]}), T0 + 122_000))
+    assert booker.slice("freshness-all") == Slice(10, 10, 10, 60)
+    assert booker.slice("freshness-all", MINUTE + 1).observed == 60
+    booker.enter((probe("p", T0, offsets={MINUTE + 2: [3, 3]}), T0 + 182_000))
+    assert booker.slice("freshness-all", MINUTE + 2).observed == 30, "of those that there are two were not told"
+
+
 def test_time_slices(booker: Booker) -> None:
     booker.enter(*((probe("p", T0, ages=[31.0 if s < 10 else 0.0], lags=[5]), T0 + s * 1000) for s in range(60)))
     assert booker.slice("oldest-age") == Slice(50, 60, 60, 60)

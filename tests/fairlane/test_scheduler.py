@@ -9,7 +9,7 @@ from prometheus_client import CollectorRegistry
 from sqlalchemy import Engine, text
 
 from fairlane.scheduler import Scheduler
-from ingestion.config import PipelineConfig
+from ingestion.config import KafkaConfig, PipelineConfig
 from slo.clock import ManualClock, SystemClock
 from slo.history import History
 from slo.slices import Slice
@@ -82,3 +82,19 @@ def test_tidying_merges_and_forgets(engine: Engine, registry: CollectorRegistry)
     assert sum(part.total for part in SliceStore(engine).slices("p-lag", 0, 2**40).values()) == 20
     assert not scheduler.ready()
     assert scheduler.live()
+
+
+def test_side_lanes_are_trimmed_where_there_is_a_kafka_and_its_absence_is_counted(
+    engine: Engine, registry: CollectorRegistry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ingestion.lanes.trim.REQUEST_S", 0.3)
+    scheduler = Scheduler(engine, PIPELINE, 15, SystemClock(), registry, kafka=KafkaConfig(bootstrap="127.0.0.1:9"))
+    scheduler.start()
+    try:
+        until = time.monotonic() + 30
+        while not registry.get_sample_value("fairlane_slo_job_errors_total", {"job": "trim"}):
+            assert time.monotonic() < until
+            time.sleep(0.05)
+        assert registry.get_sample_value("fairlane_slo_job_errors_total", {"job": "evaluate"}) == 0
+    finally:
+        assert scheduler.stop()

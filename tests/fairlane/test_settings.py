@@ -57,6 +57,16 @@ REFUSED = {
         {},
         "pipelin: there is no such setting (from some.toml); did you mean pipeline?",
     ),
+    "a section as a whole and by key": (
+        "",
+        {"pipeline": "3", "pipeline.partitions": "4"},
+        "pipeline and pipeline.partitions are both set",
+    ),
+    "a librdkafka section as a whole and by key": (
+        "",
+        {"kafka.bootstrap": "a:1", "kafka": "3"},
+        "kafka and kafka.bootstrap",
+    ),
     "a mistyped flag": (
         "",
         {"worker.slott": "1"},

@@ -6,7 +6,7 @@ import pytest
 
 from ingestion.contracts.names import Lane
 from ingestion.contracts.routes import Mode
-from ingestion.contracts.telemetry import Action, Command
+from ingestion.contracts.telemetry import Action, ArrivalReport, Command, TokenLoad
 from isolator.answers import Answer
 from isolator.brain import Batch, Brain
 from isolator.constants import Policy
@@ -85,6 +85,63 @@ def test_a_mind_that_lost_its_batch_keeps_what_it_measured() -> None:
     for _ in range(5):
         mind.world.second()
     assert {r.token for r in again.tick(mind.world.ms).verdicts} == {"flood"} or again.state.moved()
+
+
+def test_a_mind_that_comes_back_takes_over_what_another_has_learned_since() -> None:
+    mind = Mind()
+    mind.run(30)
+    standby = mind.brain
+    knew = standby.baseline.usual().learned_s
+    mind.brain = Brain(mind.view, POLICY, Mode.OFF)
+    mind.world.observer = mind.brain.observer
+    mind.run(200)
+    again = standby.rebuilt(mind.view, Mode.OFF)
+    assert again.baseline.usual().learned_s > knew + 100
+    for _ in range(5):
+        mind.world.second()
+    again.tick(mind.world.ms)
+    assert again.rebuilt(mind.view, Mode.OFF).baseline is again.baseline, "now it is the last to have learned"
+
+
+def test_ever_new_tokens_do_not_fill_the_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("isolator.brain.MOST_TOKENS", 2_000)
+    monkeypatch.setattr("isolator.snapshot.KEEP", 200)
+    mind = Mind(flood())
+    mind.run(40)
+    assert mind.brain.state.moved().keys() == {"flood"}
+    before = mind.brain.baseline.usual()
+    for n in range(2_001):
+        mind.brain.observer.fold(
+            ArrivalReport("p", mind.world.ms, 0.01, (TokenLoad(f"random-{n}", 0, 1, 100),)), mind.world.ms
+        )
+    mind.run(5)
+    assert len(mind.brain.observer.names) <= 200
+    assert mind.brain.state.moved().keys() == {"flood"}
+    after = mind.brain.baseline.usual()
+    assert after.warm
+    assert after.learned_s >= before.learned_s
+    mind.world.observer = mind.brain.observer
+    mind.run(20)
+    assert mind.view.status is not None
+    assert mind.view.status.diagnosis == "healthy"
+    assert mind.brain.state.moved().keys() == {"flood"}
+
+
+def test_a_restart_in_the_middle_of_a_move_waits_for_telemetry_before_it_says_that_it_helped() -> None:
+    mind = Mind(flood())
+    mind.run(30)
+    assert mind.brain.state.moved().keys() == {"flood"}
+    route = mind.brain.state.moved()["flood"]
+    assert mind.view.verdicts[route.verdict_id].verified is None
+    mind.brain = Brain(mind.view, POLICY, Mode.OFF)
+    for _ in range(4):
+        mind.write(mind.brain.tick(mind.world.ms))  # nothing was heard yet
+    assert mind.view.verdicts[route.verdict_id].verified is None
+    mind.world.observer = mind.brain.observer
+    mind.run(30)
+    verdict = mind.view.verdicts[route.verdict_id]
+    assert verdict.verified
+    assert verdict.rho_realised
 
 
 def test_the_first_tick_announces_the_configured_mode_and_a_written_mode_wins() -> None:

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from zlib import crc32
 
 import pytest
-from confluent_kafka import Consumer, Producer
+from confluent_kafka import OFFSET_END, Consumer, KafkaError, KafkaException, Producer, TopicPartition
 from prometheus_client import CollectorRegistry
 
 from fairlane.stack.kafka import LocalKafka
@@ -157,6 +157,29 @@ def ask(kafka: LocalKafka, name: str, action: Action, **details: object) -> comm
 def seen(reader: StateReader) -> StateReader:
     reader.poll(0.05)
     return reader
+
+
+def test_a_broker_that_goes_while_partitions_are_assigned_ends_nothing() -> None:
+    class Away:
+        """A consumer whose broker does not answer."""
+
+        assigned: list[TopicPartition]
+
+        def committed(self, partitions: list[TopicPartition], timeout: float) -> list[TopicPartition]:
+            raise KafkaException(KafkaError(KafkaError._TRANSPORT))
+
+        offsets_for_times = committed
+
+        def get_watermark_offsets(self, partition: TopicPartition, timeout: float) -> tuple[int, int]:
+            raise KafkaException(KafkaError(KafkaError._TIMED_OUT))
+
+        def assign(self, partitions: list[TopicPartition]) -> None:
+            self.assigned = partitions
+
+    away = Away()
+    one = Controller(("p",), {}, POLICY, CLOCK, CollectorRegistry(), MemoryProjection())
+    one._on_assign(away, [TopicPartition(TELEMETRY_TOPIC, 3)])  # type: ignore[arg-type]
+    assert [(p.partition, p.offset) for p in away.assigned] == [(3, OFFSET_END)]
 
 
 def test_a_flood_in_the_telemetry_becomes_one_route_and_comes_back_when_calm(

@@ -115,6 +115,31 @@ def test_a_record_that_runs_too_long_is_blamed_before_it_ends() -> None:
     assert seen.slots.busy[0] > 0.9, "a thread that runs one record is busy"
 
 
+def test_what_a_dead_worker_was_running_blames_nobody_for_ever() -> None:
+    one = Telemetry()
+    for _ in range(30):
+        one.second({"t": 5, "stuck": 1}, {"t": (5, 0.005), "stuck": (1, 0.001)})
+    gone = PartitionLoad(0, 0, 0, 0, 0.0, 0, 0, in_flight_token="stuck", in_flight_s=15.0)
+    one.observer.fold(WorkerReport("p", one.t * 1000, 1.0, Lane.GENERAL, "gone", "b", 0.1, (gone,)), one.t * 1000)
+    stuck = one.interner.find("stuck")
+    assert stuck is not None
+    assert one.observe().tokens.cost[stuck] == 15.0
+    for _ in range(12):
+        one.second({"t": 5, "stuck": 1}, {"t": (5, 0.005), "stuck": (1, 0.001)})
+    seen = one.observe()
+    assert seen.tokens.cost[stuck] == pytest.approx(1e-3, rel=1e-3)
+    assert not seen.in_flight
+
+
+def test_of_several_running_records_of_a_token_the_longest_counts() -> None:
+    one = Telemetry()
+    loads = tuple(
+        PartitionLoad(p, 0, 0, 0, 0.0, 0, 0, in_flight_token="t", in_flight_s=s) for p, s in ((3, 70.0), (4, 2.0))
+    )
+    one.observer.fold(WorkerReport("p", one.t * 1000, 1.0, Lane.GENERAL, "0", "b", 0.1, loads), one.t * 1000)
+    assert list(one.observe().in_flight.values()) == [(3, 70.0)]
+
+
 def test_without_a_scout_the_workers_rows_stand_in_for_arrivals() -> None:
     observer = Observer("p", POLICY, Interner())
     for t in range(START, START + 40):
@@ -244,6 +269,17 @@ def test_warm_comes_with_time_and_stays() -> None:
     baseline.offer(tick({}), 2, np.zeros(0, dtype=np.int64), calm=False)
     assert baseline.usual().warm
     assert not learned(50, calm=False).usual().warm
+
+
+def test_a_night_asleep_is_neither_learned_nor_does_it_make_warm() -> None:
+    baseline = learned(2)
+    assert not baseline.usual().warm
+    nobody = np.zeros(0, dtype=np.int64)
+    baseline.offer(tick({0: 50.0, 1: 5.0}, elapsed=8 * 3600.0), 2, nobody, calm=True)
+    assert not baseline.usual().warm
+    for _ in range(50):
+        baseline.offer(tick({0: 50.0, 1: 5.0}), 2, nobody, calm=True)
+    assert baseline.usual().rate[0] == pytest.approx(10.0, rel=0.05)
 
 
 def test_active_tokens_are_counted_over_the_last_minute_and_rubbish_is_skipped() -> None:

@@ -12,6 +12,7 @@ from fairlane.app import canned
 from fairlane.app.canned import CannedSource
 from fairlane.app.main import create_app
 from ingestion.contracts.names import Lane
+from slo.errors import UsageError
 from tests.support.served import served
 
 
@@ -54,10 +55,26 @@ def test_an_unknown_pipeline_is_a_404_that_names_those_there_are(client: httpx.C
 
 
 def test_a_path_that_is_not_there_is_a_problem_too(client: httpx.Client) -> None:
-    assert client.get("/nope").json()["status"] == 404
-    assert client.post("/").status_code == 405
+    for path in ("/nope", "/runbooks/nope", "/static/nope"):
+        answer = client.get(path)
+        assert answer.headers["content-type"] == "application/problem+json"
+        assert (
+            answer.json().items()
+            >= {"type": "urn:fairlane:problem:not-found", "title": "Not Found", "status": 404}.items()
+        )
+        assert answer.json()["detail"] not in ("", "Not Found")
+    refused = client.post("/")
+    assert (refused.status_code, refused.headers["allow"]) == (405, "GET")
+    assert refused.json()["type"] == "urn:fairlane:problem:method-not-allowed"
     assert client.get("/static/../main.py").status_code == 404
     assert client.get("/runbooks/..%2F..%2FREADME").status_code == 404
+
+
+def test_a_parameter_that_cannot_be_is_a_problem_of_capture_s_kind(client: httpx.Client) -> None:
+    answer = client.get("/api/v1/live", params={"pipeline": "a" * 101})
+    assert (answer.status_code, answer.headers["content-type"]) == (400, "application/problem+json")
+    assert answer.json()["type"] == f"urn:fairlane:problem:{UsageError.problem}"
+    assert "query pipeline" in answer.json()["detail"]
 
 
 def test_hostile_names_stay_text(client: httpx.Client, source: CannedSource) -> None:
@@ -74,6 +91,20 @@ def test_hostile_names_stay_text(client: httpx.Client, source: CannedSource) -> 
         page = client.get(path).text
         assert "<script>alert" not in page
         assert "&lt;script&gt;" in page
+
+
+def test_a_command_to_copy_holds_the_token_as_one_quoted_word(client: httpx.Client, source: CannedSource) -> None:
+    moved = canned.moved()
+    for token, word in (
+        ("acme", "acme"),
+        ("x; reboot", "&#39;x; reboot&#39;"),
+        ("$(reboot)", "&#39;$(reboot)&#39;"),
+        ("-x", "-- -x"),
+    ):
+        source.shown = replace(moved, moves=(replace(moved.moves[0], token=token),))
+        page = client.get("/").text
+        assert f"<code>fairlane explain {word}</code>" in page
+        assert f"<code>fairlane restore {word}</code>" in page
 
 
 def test_nothing_is_inline_and_nothing_comes_from_elsewhere(client: httpx.Client) -> None:

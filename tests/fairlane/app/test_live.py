@@ -3,6 +3,7 @@
 import time
 import zlib
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -131,6 +132,14 @@ def test_budgets_are_read_from_the_newest_evaluations(tmp_path: Path) -> None:
     assert {row.slo for row in rows} >= {"events-freshness-protected", "events-oldest-age"}
     assert {row.target for row in rows} == {"99.99 %", "99.9 %", "99 %"}
     assert all(row.state == "frozen" for row in rows)
+
+
+def test_a_pair_is_as_well_known_as_the_worse_known_of_its_windows(tmp_path: Path) -> None:
+    row = evaluations(tmp_path / "x.db", 1_800_000_000.0)[0]
+    pair = replace(row.pairs[0], long_coverage=1.0, short_coverage=0.6)
+    assert burn_now(replace(row, pairs=(pair,)), 1_800_000_005.0).coverage == 0.6
+    unknown = replace(pair, long_coverage=None, short_coverage=None)
+    assert burn_now(replace(row, pairs=(unknown,)), 1_800_000_005.0).coverage is None
 
 
 def test_an_evaluation_that_is_old_is_frozen_whatever_it_said(tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 """What becomes of every record, whatever the handler does."""
 
 import threading
+import time
 
 import pytest
 from hypothesis import given
@@ -158,3 +159,75 @@ def test_parallel_threads_keep_every_keys_order() -> None:
     for key in {k for k, _ in seen}:
         offsets = [o for k, o in seen if k == key]
         assert offsets == sorted(offsets)
+
+
+@pytest.mark.parametrize(
+    "outcome", [Invalid(None), Invalid(ValueError("x")), Retry(None), Retry(float("nan")), Done(-1.0), Done("1")]
+)
+def test_an_outcome_of_the_wrong_make_is_the_handlers_error(outcome) -> None:
+    with pytest.raises(HandlerError):
+        check([outcome], 1)
+
+
+def test_what_is_in_flight_is_one_call_not_the_whole_batch() -> None:
+    from ingestion.lanes.handling import Handling
+
+    clock, entered, release = ManualClock(), threading.Event(), threading.Event()
+
+    class Poisoned:
+        """Raises for batches; of single records it hangs on the last."""
+
+        def handle(self, batch):
+            if len(batch) > 1:
+                clock.advance(50.0)
+                raise RuntimeError("poison")
+            if batch[0].offset == 3:
+                entered.set()
+                release.wait(10)
+            return [Done()]
+
+    handling = Handling(Poisoned(), 1, clock, lambda _: True, "t")
+    job = handling.start([record(i) for i in range(4)])
+    assert entered.wait(5.0)
+    clock.advance(2.0)
+    assert handling.in_flight(job) == (record(3), 2.0)
+    queued = handling.start([record(9)])
+    clock.advance(1.0)
+    assert handling.in_flight(queued) == (None, 1.0)
+    release.set()
+    assert queued.wait(5.0)
+    assert handling.in_flight(queued) == (None, 0.0)
+    handling.close()
+
+
+def test_many_stuck_threads_hold_nobody_up_when_leaving() -> None:
+    from ingestion.lanes.handling import Handling
+
+    release = threading.Event()
+
+    class Stuck:
+        def handle(self, batch):
+            release.wait(30)
+            return [Done()] * len(batch)
+
+    handling = Handling(Stuck(), 8, SystemClock(), lambda _: True, "t")
+    handling.start([record(i, f"k{i}") for i in range(100)])
+    start = time.monotonic()
+    handling.close()
+    assert time.monotonic() - start < 3
+    release.set()
+
+
+@pytest.mark.parametrize("concurrency", [1, 4])
+def test_a_chunk_of_forwards_alone_never_calls_the_handler(concurrency) -> None:
+    from ingestion.lanes.handling import Handling
+
+    class Never:
+        def handle(self, batch):
+            raise AssertionError("there is nothing to handle")
+
+    handling = Handling(Never(), concurrency, SystemClock(), lambda _: True, "t")
+    job = handling.start([])
+    assert job.wait(1.0)
+    handling.close()
+    assert (job.crash, job.errors, job.settled) == (None, 0, [])

@@ -67,3 +67,8 @@ def test_a_log_start_past_the_commit_is_read_from_the_log_start() -> None:
 def test_when_a_record_was_born(what: str, headers: list[tuple[str, bytes]] | None, born: int) -> None:
     message = Message(topic="t", partition=0, offset=0, value=b"", headers=headers, timestamp=(2, 900))
     assert born_ms(message, 1_000) == born
+
+
+def test_a_capture_time_of_thousands_of_digits_is_none() -> None:
+    message = Message(topic="t", partition=0, offset=0, headers=[("captured_at", b"9" * 5_000)], timestamp=(2, 4_000))
+    assert born_ms(message, 5_000) == 4_000
