@@ -59,6 +59,7 @@ def test_the_handler(state_dir: Path, tmp_path: Path, spec: str, level: Level, s
         ("nonsense", Level.FAIL, "no database URL"),
         (f"postgresql://u:hunter2@127.0.0.1:{free_ports(1)[0]}/d", Level.FAIL, "does not answer"),
     ],
+    ids=["default", "memory", "nonsense", "away"],
 )
 def test_the_database(state_dir: Path, url: str, level: Level, says: str) -> None:
     finding = machine.database(settings(state_dir, database__url=url))[0]
