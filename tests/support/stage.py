@@ -127,7 +127,7 @@ class Stage:
             while not stop.wait(every_s):
                 self.route(chance.choice(TOKENS), chance.choice(tuple(Lane)))
 
-        thread = threading.Thread(target=flap)
+        thread = threading.Thread(target=flap, daemon=True)
         thread.start()
         try:
             yield
