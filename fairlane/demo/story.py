@@ -81,7 +81,7 @@ class Story:
         )
         self._say(
             f"trace {self._options.trace.name}: {len(rows)} rows, sped up {fitted.speedup:.0f} times, "
-            f"{fitted.thinned:.0%} of its records, work scaled by {fitted.work_scale:.3g} to a mean load of {TRACE_RHO:.0%}"
+            f"{fitted.thinned * 100:.3g} % of its records, work scaled by {fitted.work_scale:.3g} to a mean load of {TRACE_RHO:.0%}"
         )
         return fitted
 
