@@ -1,0 +1,1 @@
+"""The production policy, and others' rules, over a fluid model of a pipeline."""

@@ -1,0 +1,62 @@
+"""Many runs over the machine's cores. The answer does not depend on how many there are."""
+
+import os
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
+
+from isolator.simulate.contender import Maker
+from isolator.simulate.run import Result, play, scenario_named
+from isolator.simulate.settings import Settings
+
+Say = Callable[[str], None]
+
+
+def measure(
+    scenarios: Sequence[str],
+    seeds: Sequence[int],
+    makers: Mapping[str, Maker],
+    settings: Settings | None = None,
+    *,
+    jobs: int = 0,
+    say: Say | None = None,
+) -> list[Result]:
+    """Play every scenario with every seed and every maker; results in that order of nesting. `jobs` processes, 0 for one a core; makers must pickle.
+
+    Raises UsageError for an unknown scenario, before anything is played.
+    """
+    chosen = settings or Settings()
+    names = [scenario_named(name).name for name in scenarios]
+    tasks = [(name, seed, maker) for name in names for seed in seeds for maker in makers.values()]
+    count = min(jobs or os.cpu_count() or 1, len(tasks))
+    results: list[Result] = []
+    if count <= 1:
+        for number, (name, seed, maker) in enumerate(tasks):
+            results.append(play(name, seed, maker, chosen))
+            _progress(say, number + 1, len(tasks), results[-1])
+        return results
+    with ProcessPoolExecutor(count, mp_context=get_context("spawn"), initializer=_quiet) as pool:
+        futures = [pool.submit(play, name, seed, maker, chosen) for name, seed, maker in tasks]
+        try:
+            for number, future in enumerate(futures):
+                results.append(future.result())
+                _progress(say, number + 1, len(tasks), results[-1])
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
+    return results
+
+
+def _quiet() -> None:
+    # a process a core: libraries must not start threads of their own
+    for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
+        os.environ[name] = "1"
+
+
+def _progress(say: Say | None, done: int, of: int, result: Result) -> None:
+    if say is not None:
+        found = result.measures
+        say(
+            f"{done}/{of} {result.contender} {result.scenario} seed {result.seed}: {found.moved} moved, "
+            f"{found.late_ratio:.4%} of innocent records late ({result.wall.total_s:.1f} s)"
+        )
