@@ -13,7 +13,7 @@ from scipy.special import xlogy
 
 from isolator.baseline import Usual
 from isolator.constants import Policy
-from isolator.interner import Bools, Floats
+from isolator.interner import Bools, Floats, Ints
 from isolator.observation import Observation
 
 LN10: Final = math.log(10)
@@ -54,42 +54,71 @@ def benjamini_hochberg(exponents: Floats, rate: float) -> Bools:
     return np.asarray(exponents >= ordered[ranks[-1]], dtype=np.bool_)
 
 
-def growth(now: Floats, usual: Floats, leave_out: int) -> float:
-    """By how much the sum over everybody has grown, at least 1, without the `leave_out` tokens of largest excess, so that culprits do not excuse themselves."""
-    excess = now - usual
-    left_out = min(leave_out, len(now) // 2)
-    top = np.argpartition(excess, -left_out)[-left_out:] if left_out else np.zeros(0, dtype=np.int64)
-    total, base = float(now.sum() - now[top].sum()), float(usual.sum() - usual[top].sum())
+def growth(now: Floats, usual: Floats, leave_out: int, rest: float = 0.0) -> float:
+    """By how much the sum over everybody has grown, at least 1, without the `leave_out` tokens of largest excess, so that culprits do not excuse themselves.
+
+    `rest` is what is usual for those who do nothing now.
+    """
+    top, _ = _largest(now - usual, leave_out)
+    total, base = float(now.sum() - now[top].sum()), float(usual.sum() - usual[top].sum()) + rest
     return max(1.0, total / base) if base > 0 else 1.0
 
 
-def overall(seen: Observation, usual: Usual, leave_out: int) -> float:
-    """The same from the totals: a token's own baseline is shrunk towards the mean, their sum is not."""
+def growth_of_others(now: Floats, usual: Floats, leave_out: int, rest: float = 0.0) -> Floats:
+    """`growth` (tokens,) of everybody but each token itself: what a token does never excuses it, however it ranks among the largest."""
+    top, following = _largest(now - usual, leave_out)
+    return _times(_without(now, top, following), _without(usual, top, following) + rest)
+
+
+def _largest(excess: Floats, count: int) -> tuple[Ints, Ints]:
+    """The `count` largest (at most half of all), and the one that follows them (if any)."""
+    count = min(count, len(excess) // 2)
+    most = min(count + 1, len(excess))
+    top = np.argpartition(excess, len(excess) - most)[len(excess) - most :]
+    top = top[np.argsort(-excess[top], kind="stable")]
+    return top[:count], top[count:]
+
+
+def _without(values: Floats, top: Ints, following: Ints) -> Floats:
+    """The sum over everybody but `top` and oneself, by token; for those in `top` themselves the following one is left out in their place."""
+    total = float(values.sum() - values[top].sum())
+    left = total - values
+    left[top] = total - float(values[following].sum())
+    return left
+
+
+def _times(now: Floats, base: Floats) -> Floats:
+    return np.maximum(np.divide(now, base, out=np.ones(len(now)), where=base > 1e-12), 1.0)
+
+
+def overall(seen: Observation, usual: Usual, leave_out: int) -> Floats:
+    """The same from the totals, (tokens,): a token's own baseline is shrunk towards the mean, their sum is not."""
     rate = seen.tokens.rate
-    base = usual.rate[: len(rate)]
-    left_out = min(leave_out, len(rate) // 2)
-    top = np.argpartition(rate - base, -left_out)[-left_out:] if left_out else np.zeros(0, dtype=np.int64)
-    total = float(rate.sum() - rate[top].sum() + seen.partitions.other_rate.sum())
-    return max(1.0, total / usual.total_rate) if usual.total_rate > 0 else 1.0
+    top, following = _largest(rate - usual.rate[: len(rate)], leave_out)
+    others = _without(rate, top, following) + float(seen.partitions.other_rate.sum())
+    return _times(others, np.full(len(rate), usual.total_rate))
 
 
 def evidence(seen: Observation, usual: Usual, policy: Policy) -> Evidence:
-    """The evidence against every token."""
+    """The evidence against every token. More events of a token are never less evidence against it."""
     size = len(seen.tokens.rate)
-    rate, cost = usual.rate[:size], usual.cost[:size]
+    rate, cost, leave_out = usual.rate[:size], usual.cost[:size], policy.guard_drift_tokens
     tokens = seen.tokens
     active = np.flatnonzero(tokens.seen > 0.05)
-    everybody = overall(seen, usual, policy.guard_drift_tokens)
-    more_events = max(everybody, growth(tokens.rate, rate, policy.guard_drift_tokens)) if size else 1.0
+    everybody = overall(seen, usual, leave_out)
+    more_events = np.maximum(everybody, growth_of_others(tokens.rate, rate, leave_out, usual.rest_rate))
     now, base = tokens.rate * tokens.cost, rate * cost
-    more_work = max(everybody, growth(now, base, policy.guard_drift_tokens)) if size else 1.0
-    exponents = exponent(
-        tokens.seen[active], rate[active] * more_events * seen.window_s, usual.dispersion[:size][active]
-    )
+    more_work = np.maximum(everybody, growth_of_others(now, base, leave_out, usual.rest_work))
+    mean, exponents = rate[active] * more_events[active] * seen.window_s, np.zeros(len(active))
+    above = np.flatnonzero(tokens.seen[active] > mean)
+    who = active[above]
+    exponents[above] = exponent(tokens.seen[who], mean[above], usual.dispersion[who])
     score, unlikely = np.zeros(size), np.zeros(size, dtype=np.bool_)
     score[active] = exponents / LN10
     unlikely[active] = benjamini_hochberg(exponents, policy.guard_fdr)
     ratio = now / np.maximum(base * more_work, 1e-12)
     cost_ratio = tokens.cost / np.maximum(cost, 1e-12)
     anomalous = (ratio >= policy.guard_ratio) & (unlikely | (cost_ratio >= policy.guard_cost_ratio))
-    return Evidence(score, unlikely, ratio, cost_ratio, anomalous, more_work)
+    # as said to people: of everybody, the largest left out
+    grown = max(growth(now, base, leave_out, usual.rest_work), float(everybody.max(initial=1.0)))
+    return Evidence(score, unlikely, ratio, cost_ratio, anomalous, grown)

@@ -13,8 +13,10 @@ from ingestion.contracts.names import Lane
 from ingestion.contracts.routes import Mode
 from ingestion.contracts.telemetry import ArrivalReport, ProbeReport, WorkerReport
 from isolator import marks, snapshot
-from isolator.baseline import Baseline, Sums
+from isolator.baseline import NOBODY, Baseline
+from isolator.builds import BuildBook
 from isolator.constants import Policy
+from isolator.hours import BUCKETS, Hours
 from isolator.interner import Interner
 from isolator.moves import PolicyState, Watch
 from isolator.observation import Observation
@@ -22,13 +24,14 @@ from isolator.observe import Observer
 from isolator.policy import Decision, decide
 from isolator.state import StateView
 from isolator.status import PipelineStatus
+from isolator.sums import Sums
 from isolator.verdict import Verdict, VerdictKind
 
 Record = tuple[bytes, bytes | None]
 
 ANSWER_KEEP_MS: Final = 3_600_000
 SNAPSHOT_MS: Final = 60_000
-MOST_TOKENS: Final = 2_000_000
+MOST_TOKENS: Final = 6_000_000
 """Tokens that are told apart; with more, all but those that a snapshot keeps are forgotten, so that ever new tokens do not fill the memory."""
 
 
@@ -61,16 +64,17 @@ class Brain:
         self.answers = {answer.id: answer.at_ms for answer in view.answers.values()}
         self.status: PipelineStatus | None = view.status
         self.last: tuple[Observation, Decision] | None = None
-        self._chunks = set(view.snapshot)
+        self._chunks = {number for number in view.snapshot if number < snapshot.HOURS}
         self._snapshot_ms = 0
         self._warm = self.baseline.sums.warm
         mode = view.table.mode if view.mode_written else default
         self.state = PolicyState(
             mode,
-            self.baseline.usual(),
+            self.baseline.usual(NOBODY),
             dict(view.table.routes),
             dict(view.marks),
             {r.token: Watch(view.verdicts.get(r.verdict_id)) for r in view.table.moved()},
+            changes=tuple(view.changes.values()),
         )
         self._announce = not view.mode_written
 
@@ -79,6 +83,7 @@ class Brain:
         theirs = snapshot.taken_ms(view.snapshot.values()) > self._snapshot_ms
         again = Brain(view, self.policy, default, None if theirs else (self.observer, self.baseline))
         again._snapshot_ms = self._snapshot_ms
+        again.baseline.hours.rewrite()
         return again
 
     def fold(self, report: WorkerReport | ArrivalReport | ProbeReport, now_ms: int) -> bool:
@@ -87,12 +92,10 @@ class Brain:
 
     def tick(self, now_ms: int, tick_s: float = 0.0) -> Batch:
         """Decide. `tick_s` is how long the previous decision took, for the status."""
-        usual = self.baseline.usual()
-        seen = self.observer.observe(now_ms, usual.cost, usual.population_cost)
-        # observing may have interned tokens that `usual` does not cover
-        self.state = replace(self.state, usual=self.baseline.usual())
+        seen, usual = self.observer.look(now_ms, self.baseline, {**self.state.moved(), **self.state.limited()})
+        self.state = replace(self.state, usual=usual)
         decision = decide(seen, self.state, self.policy)
-        self.baseline.offer(seen.tick, seen.active_tokens, decision.held, calm=decision.calm)
+        self.baseline.learn(seen, decision.held, calm=decision.calm, odd=decision.odd)
         self.state = decision.state
         self.last = (seen, decision)
         self.status = replace(decision.status, tick_s=tick_s)
@@ -116,17 +119,22 @@ class Brain:
 
     def _start_over(self, now_ms: int) -> None:
         """Measure anew with the tokens of a snapshot; until the next reports come the input is stale."""
-        chunks = snapshot.encode(self.baseline.sums, self.observer.names, now_ms)
-        self.observer, self.baseline = _learned(self.pipeline, self.policy, chunks)
-        self.state = replace(self.state, usual=self.baseline.usual())
+        chunks = snapshot.encode(self.baseline.sums, self.observer.names, now_ms, self.baseline.builds)
+        hours = (snapshot.encode_hour(self.baseline.hours.bucket(n), now_ms) for n in range(BUCKETS))
+        self.observer, self.baseline = _learned(self.pipeline, self.policy, [*chunks, *hours])
+        self.state = replace(self.state, usual=self.baseline.usual(NOBODY))
 
     def snapshot(self, now_ms: int) -> list[Record]:
-        """The baselines as records; surplus chunks of the last snapshot are tombstoned."""
+        """The baselines as records, with the hours that were learned since; surplus chunks of the last snapshot are tombstoned."""
         self._snapshot_ms = now_ms
-        chunks = snapshot.encode(self.baseline.sums, self.observer.names, now_ms)
+        hours = self.baseline.hours
+        chunks = snapshot.encode(self.baseline.sums, self.observer.names, now_ms, self.baseline.builds)
         records: list[Record] = [(self._chunk(n), chunk) for n, chunk in enumerate(chunks)]
         records += [(self._chunk(n), None) for n in sorted(self._chunks) if n >= len(chunks)]
         self._chunks = set(range(len(chunks)))
+        records += [
+            (self._chunk(snapshot.HOURS + n), snapshot.encode_hour(hours.bucket(n), now_ms)) for n in hours.changed()
+        ]
         return records
 
     def _chunk(self, number: int) -> bytes:
@@ -143,9 +151,15 @@ class Brain:
             if now_ms - at_ms > ANSWER_KEEP_MS:
                 del self.answers[name]
                 records.append((f"answer/{self.pipeline}/{name}".encode(), None))
+        changes = tuple(c for c in self.state.changes if now_ms - c.at_ms <= policy.verdict_keep_s * 1000)
+        records += [(c.encode()[0], None) for c in self.state.changes if c not in changes]
         routes = dict(self.state.routes)
         for token, route in self.state.routes.items():
-            if route.lane is Lane.GENERAL and now_ms - route.since_ms > policy.forget_s * 1000:
+            if (
+                route.limit_per_s is None
+                and route.lane is Lane.GENERAL
+                and now_ms - route.since_ms > policy.forget_s * 1000
+            ):
                 del routes[token]
                 records.append((f"route/{self.pipeline}/{token}".encode(), None))
         kept: dict[str, tuple[marks.Mark, ...]] = {}
@@ -155,7 +169,7 @@ class Brain:
                 kept[token] = left
             if left != some:
                 records.append(marks.encode(self.pipeline, token, left))
-        self.state = replace(self.state, routes=routes, marks=kept)
+        self.state = replace(self.state, routes=routes, marks=kept, changes=changes)
         return records
 
     def proposal(self, wanted: str, now_ms: int) -> tuple[Verdict | None, bool]:
@@ -173,11 +187,13 @@ def _restored(view: StateView, policy: Policy) -> tuple[Observer, Baseline]:
 
 
 def _learned(pipeline: str, policy: Policy, chunks: Iterable[bytes]) -> tuple[Observer, Baseline]:
-    interner = Interner()
+    interner, chunks = Interner(), list(chunks)
     found = snapshot.decode(chunks)
     sums: Sums | None = None
+    builds: BuildBook | None = None
     if found is not None:
-        names, sums = found
-        for name in names:
-            interner.id(name)
-    return Observer(pipeline, policy, interner), Baseline(policy, interner, sums)
+        names, sums, builds = found
+        interner.ids(names)
+    hours = Hours(interner)
+    hours.restore(snapshot.decode_hours(chunks))
+    return Observer(pipeline, policy, interner), Baseline(policy, interner, sums, hours, builds)

@@ -14,7 +14,7 @@ from ingestion.contracts.telemetry import Action, Command, encode
 from isolator.answers import Answer
 from isolator.state import StateReader
 from slo.clock import Clock
-from slo.errors import BrokerUnreachable, Conflict, NoController, UsageError
+from slo.errors import BrokerUnreachable, Conflict, FairlaneError, NoController, UsageError
 
 WAIT_S: Final = 10.0
 
@@ -47,7 +47,7 @@ def _user() -> str:
 def send(kafka: Mapping[str, Any], wanted: Command, wait_s: float | None = None) -> Answer:
     """Send it and wait (WAIT_S by default) until `fairlane.state` holds the answer.
 
-    Raises NoController when none comes within `wait_s`, Conflict or UsageError when it was refused, BrokerUnreachable when Kafka does not take it.
+    Raises NoController when none comes within `wait_s`, Conflict or UsageError when it was refused, FairlaneError when the controller failed on it, BrokerUnreachable when Kafka does not take it.
     """
     wait_s = WAIT_S if wait_s is None else wait_s
     deadline = time.monotonic() + wait_s
@@ -70,7 +70,8 @@ def send(kafka: Mapping[str, Any], wanted: Command, wait_s: float | None = None)
 def _accepted(answer: Answer) -> Answer:
     if answer.ok:
         return answer
-    raise {"usage": UsageError}.get(answer.problem, Conflict)(answer.message)
+    kinds: dict[str, type[FairlaneError]] = {"usage": UsageError, "internal": FairlaneError}
+    raise kinds.get(answer.problem, Conflict)(answer.message)
 
 
 def _produce(kafka: Mapping[str, Any], wanted: Command, wait_s: float) -> None:

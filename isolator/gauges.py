@@ -1,5 +1,6 @@
 """The controller's Prometheus metrics, set from its decisions."""
 
+from collections import Counter
 from collections.abc import Iterable
 
 from prometheus_client import CollectorRegistry
@@ -36,13 +37,17 @@ class Gauges:
         self.refused = metrics.MOVES_REFUSED.gauge(registry)
         self.commands = metrics.COMMANDS.counter(registry)
         self.reports = metrics.REPORTS.counter(registry)
+        self.fold_seconds = metrics.FOLD_SECONDS.counter(registry)
+        self.lag = metrics.TELEMETRY_LAG.gauge(registry)
         self.writes = metrics.STATE_WRITES.counter(registry)
         self.dropped = metrics.PROJECTION_DROPPED.counter(registry)
         self.owned = metrics.OWNED.gauge(registry)
         self._of_owner = (
             *(self.last_tick, self.mode, self.diagnosis, self.moved, self.active, self.traffic, self.anomaly),
             *(self.utilisation, self.delay, self.hot, self.baseline, self.stale, self.age, self.refused),
+            self.lag,
         )
+        self._lag_s: dict[str, float] = {}
         self._scored: dict[str, set[str]] = {}
         self._was_dropped = 0
 
@@ -56,6 +61,24 @@ class Gauges:
         self._words(name, brain.state, decision)
         self._numbers(name, seen, decision)
         self._scores(name, decision)
+        self.lag.labels(name).set(self._lag_s.pop(name, 0.0))
+
+    def folded(self, pipeline: str, kind: str, seconds: float, age_s: float | None) -> None:
+        """A message was decoded and folded in `seconds`, `age_s` after the broker had appended it (None: not told)."""
+        self.reports.labels(kind).inc()
+        self.fold_seconds.labels(pipeline).inc(seconds)
+        if age_s is not None:
+            self._lag_s[pipeline] = max(self._lag_s.get(pipeline, 0.0), age_s)
+
+    def unreadable(self) -> None:
+        """A message was skipped for what it holds."""
+        self.reports.labels("unreadable").inc()
+
+    def skipped(self, counts: Counter[str]) -> None:
+        """Reports, by kind, that were too old to say anything about now; what was counted is cleared."""
+        for kind, count in counts.items():
+            self.reports.labels(f"{kind}-old").inc(count)
+        counts.clear()
 
     def _words(self, name: str, state: PolicyState, decision: Decision) -> None:
         self.modes(name, state.mode)

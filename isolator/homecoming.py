@@ -8,7 +8,7 @@ import numpy as np
 from ingestion.contracts.names import Lane
 from ingestion.contracts.routes import Route
 from isolator import restore
-from isolator.blame import Case, verdict_id
+from isolator.blame import Case, owners, verdict_id
 from isolator.diagnose import stale
 from isolator.load import load
 from isolator.marks import Mark, MarkKind, with_mark
@@ -16,6 +16,8 @@ from isolator.moves import Watch, strikes
 from isolator.verdict import Reason, Verdict, VerdictKind
 from isolator.verify import Effect, verify
 
+_SICK = frozenset({str(Reason.HUNG), str(Reason.FAILING)})
+"""Diagnoses of moves for something else than a load: rho may well stay what it was, which makes nobody a wrong culprit."""
 LOOKS = 3
 """A move that did not help is looked at again until so many times verify_ticks have passed."""
 
@@ -88,12 +90,15 @@ def _verified(case: Case, route: Route, watch: Watch, place: int | None) -> tupl
     verdict = watch.verdict
     if verdict is None or verdict.verified or watch.wrong or verdict.rho_predicted is None:
         return watch, Effect.PENDING
+    if verdict.source is not Lane.GENERAL:
+        return watch, Effect.PENDING  # from one side lane to another: general was promised nothing
     second_look = verdict.verified is False
     if second_look and watch.ticks > LOOKS * case.policy.verify_ticks:
         return watch, Effect.PENDING
-    # what was moved later must not pass for this move's effect: put it back in thought
+    slots = owners(case.seen, verdict.partitions)
+    # what was moved with it or later must not pass for this move's effect: put it back in thought
     alone = case.away.copy()
-    later = [t for t, r in case.state.moved().items() if r.since_ms > route.since_ms]
+    later = [t for t, r in case.state.moved().items() if t != route.token and r.since_ms >= route.since_ms]
     alone[[case.seen.ids[t] for t in later if case.seen.ids.get(t, len(alone)) < len(alone)]] = False
     back = alone.copy()
     if place is not None:
@@ -102,18 +107,37 @@ def _verified(case: Case, route: Route, watch: Watch, place: int | None) -> tupl
         ticks=watch.ticks,
         before=verdict.rho_before,
         predicted=verdict.rho_predicted,
-        now=load(case.seen, alone, case.policy).worst_rho(),
-        with_it_back=load(case.seen, back, case.policy).worst_rho(),
+        now=load(case.seen, alone, case.policy).worst_rho(slots),
+        with_it_back=load(case.seen, back, case.policy).worst_rho(slots),
+        comparable=_comparable(case, route, verdict),
+        stopped=place is None or _stopped(case, verdict, place),
         policy=case.policy,
     )
+    if effect is not Effect.HELPED and verdict.diagnosis in _SICK:
+        return watch, Effect.PENDING
     # what is known of its cost may have been wrong for a while: look again, but only for that
     if effect is Effect.PENDING or (second_look and effect is not Effect.WRONG_CULPRIT):
         return watch, Effect.PENDING
     delay = case.now.worst_delay()
     seen = verdict.realised(
-        case.now.worst_rho(), delay if np.isfinite(delay) else 0.0, verified=effect is Effect.HELPED
+        case.now.worst_rho(slots),
+        delay if np.isfinite(delay) else 0.0,
+        verified=effect is Effect.HELPED,
+        at_ms=case.seen.at_ms,
     )
     return replace(watch, verdict=seen), effect
+
+
+def _comparable(case: Case, route: Route, verdict: Verdict) -> bool:
+    """Did its partitions stay with their consumers since the move? After a rebalance rho before and after are of different consumers."""
+    assigned = case.seen.partitions.assigned_s
+    since_s = (case.seen.at_ms - route.since_ms) / 1000
+    return all(assigned[p] > since_s for p in verdict.partitions if p < len(assigned))
+
+
+def _stopped(case: Case, verdict: Verdict, place: int) -> bool:
+    """Does it send less than half of what it did when it was moved?"""
+    return float(case.seen.tokens.recent[place]) < 0.5 * verdict.events_per_s
 
 
 def _judge(
@@ -129,13 +153,16 @@ def _judge(
     if place is None:
         # it has not been heard of since this controller runs: that is calm
         state = restore.Calm(
-            "" if case.now.worst_delay() < policy.slo_s * policy.restore_delay_share else "late",
+            "" if case.now.worst_delay() < policy.slo_s * policy.restore_delay_share else restore.BEHIND,
             0.0,
             case.now.worst_rho(),
         )
     else:
         usual = float(case.state.usual.work[place])
         state = restore.calm(case.seen, place, usual, case.proof.growth, case.away, policy)
+        if place in case.seen.troubles:
+            state = replace(state, why_not=restore.SICK)
+    watch = replace(watch, why_not=state.why_not)
     if state.why_not or not may_restore:
         return replace(watch, calm_since_ms=None), None
     since = watch.calm_since_ms if watch.calm_since_ms is not None else at_ms

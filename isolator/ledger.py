@@ -1,11 +1,12 @@
-"""Writes batches of state records for one telemetry partition: one transactional producer, so that Kafka fences a zombie.
+"""Writes batches of state records of one pipeline: one transactional producer, so that Kafka fences a zombie.
 
 The consumed telemetry offset is committed in the same transaction, so a command is answered exactly once.
 """
 
 import contextlib
 import logging
-from collections.abc import Mapping, Sequence
+import threading
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, Producer, TopicPartition
@@ -15,6 +16,7 @@ from ingestion.contracts.names import STATE_TOPIC, TELEMETRY_TOPIC
 log = logging.getLogger(__name__)
 
 TIMEOUT_S: Final = 10.0
+_GRACE_S: Final = 2.0
 FENCED: Final = frozenset(
     {
         KafkaError._FENCED,  # noqa: SLF001  librdkafka's own code, public by name only there
@@ -36,15 +38,14 @@ class LostOwnership(Exception):
 
 
 class Ledger:
-    """The state writer of one telemetry partition. Creating it fences whoever wrote for that partition before."""
+    """The state writer of one pipeline. Creating it fences whoever wrote for that pipeline before."""
 
-    def __init__(self, kafka: Mapping[str, Any], partition: int, timeout_s: float = TIMEOUT_S) -> None:
-        self.partition = partition
+    def __init__(self, kafka: Mapping[str, Any], pipeline: str, timeout_s: float = TIMEOUT_S) -> None:
         self._timeout_s = timeout_s
         self._producer = Producer(
             {
                 **kafka,
-                "transactional.id": f"fairlane.controller.{partition}",
+                "transactional.id": f"fairlane.controller.{pipeline}",
                 "transaction.timeout.ms": 10_000,
                 "linger.ms": 0,
                 "compression.type": "lz4",
@@ -56,8 +57,17 @@ class Ledger:
         except KafkaException as error:
             raise _lost(error) from error
 
-    def write(self, records: Sequence[tuple[bytes, bytes | None]], next_offset: int | None, consumer: Consumer) -> None:
-        """Write `records` and commit `next_offset` of the telemetry partition (None: leave it) in one transaction. Raises LostOwnership when that is not certain."""
+    def write(
+        self,
+        records: Sequence[tuple[bytes, bytes | None]],
+        partition: int,
+        next_offset: int | None,
+        consumer: Consumer,
+    ) -> None:
+        """Write `records` and commit `next_offset` of the telemetry's `partition` (None: leave it) in one transaction.
+
+        With an offset it is refused, too, when `consumer` is no longer in the group. Raises LostOwnership when it is not certain that all was written.
+        """
         failures: list[KafkaError] = []
         try:
             self._producer.begin_transaction()
@@ -70,17 +80,35 @@ class Ledger:
                     on_delivery=lambda error, _: failures.append(error) if error is not None else None,
                 )
             if next_offset is not None:
-                self._producer.send_offsets_to_transaction(
-                    [TopicPartition(TELEMETRY_TOPIC, self.partition, next_offset)],
+                places, member = (
+                    [TopicPartition(TELEMETRY_TOPIC, partition, next_offset)],
                     consumer.consumer_group_metadata(),
-                    self._timeout_s,
                 )
+                self._bounded(lambda: self._producer.send_offsets_to_transaction(places, member, self._timeout_s))
             self._producer.commit_transaction(self._timeout_s)
         except (KafkaException, BufferError) as error:
             self._abort()
             raise _lost(error) from error
         if failures:
             raise LostOwnership(f"state records were not delivered: {failures[0].str()}", fenced=False)
+
+    def _bounded(self, call: Callable[[], object]) -> None:
+        """`call`, given up when it does not come back: sending offsets waits for a coordinator whose connection was cut beyond the time that it was given."""
+        errors: list[BaseException] = []
+
+        def work() -> None:
+            try:
+                call()
+            except BaseException as error:
+                errors.append(error)
+
+        thread = threading.Thread(target=work, name="ledger", daemon=True)
+        thread.start()
+        thread.join(self._timeout_s + _GRACE_S)
+        if thread.is_alive():
+            raise LostOwnership(f"{STATE_TOPIC} was not written: the coordinator does not answer", fenced=False)
+        if errors:
+            raise errors[0]
 
     def _abort(self) -> None:
         try:

@@ -49,11 +49,12 @@ def load(seen: Observation, away: Bools, policy: Policy, cost: Floats | None = N
     count = len(parts)
     row_cost = each[rows.token]
     work = np.bincount(rows.partition, rows.rate * row_cost, count) + parts.other_rate * parts.mean_cost
-    rate = np.bincount(rows.partition, rows.rate, count) + parts.other_rate
-    known = np.bincount(rows.partition, rows.waiting, count)
+    rate = parts.rows_rate + parts.other_rate
     mixed = np.divide(work, rate, out=parts.mean_cost.copy(), where=rate > 1e-9)
-    backlog = np.bincount(rows.partition, rows.waiting * row_cost, count) + np.maximum(parts.lag - known, 0.0) * mixed
-    mu = share_left(parts.slot.tolist(), seen.slots.capacity, work + backlog / policy.horizon_s)
+    backlog = np.maximum(parts.lag - parts.rows_waiting, 0.0) * mixed
+    if parts.rows_waiting.any():
+        backlog += np.bincount(rows.partition, rows.waiting * row_cost, count)
+    mu = share_left(parts.slot, seen.slots.capacity, work + backlog / policy.horizon_s)
     owned = mu > 0
     rho = np.divide(work, mu, out=np.zeros(count), where=owned)
     delay = np.divide(backlog, mu, out=np.where(backlog > 0, np.inf, 0.0), where=owned)

@@ -108,7 +108,21 @@ REPORTS: Final = Metric(
     "counter",
     ("kind",),
     "messages",
-    "Telemetry messages folded, by kind; `unreadable` were skipped",
+    "Telemetry messages folded, by kind; `unreadable` were skipped for what they hold, `worker-old`, `arrivals-old` and `probe-old` for their age",
+)
+FOLD_SECONDS: Final = Metric(
+    "fairlane_isolator_fold_seconds_total",
+    "counter",
+    ("pipeline",),
+    "seconds",
+    "Time spent on decoding and folding telemetry; its rate is the share of a core that this takes",
+)
+TELEMETRY_LAG: Final = Metric(
+    "fairlane_isolator_telemetry_lag_seconds",
+    "gauge",
+    ("pipeline",),
+    "seconds",
+    "The longest time from append to fold of a telemetry message since the decision before; growing means that the controller does not keep up",
 )
 STATE_WRITES: Final = Metric(
     "fairlane_isolator_state_writes_total",
@@ -147,6 +161,8 @@ METRICS: Final[tuple[Metric, ...]] = (
     MOVES_REFUSED,
     COMMANDS,
     REPORTS,
+    FOLD_SECONDS,
+    TELEMETRY_LAG,
     STATE_WRITES,
     PROJECTION_DROPPED,
     OWNED,

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from ingestion.contracts.names import Lane
 from ingestion.contracts.routes import Mode, Route
 from isolator.baseline import Usual
+from isolator.changes import Change
 from isolator.gate import History
 from isolator.marks import Marks
 from isolator.verdict import Verdict
@@ -22,6 +23,17 @@ class Watch:
     """Decisions since the move."""
     wrong: bool = False
     """Verified as a wrong culprit: comes back as soon as its lane lets it."""
+    why_not: str = ""
+    """What stood in the way of its return at the last tick, "" for nothing but time."""
+
+
+@dataclass(frozen=True, slots=True)
+class LimitWatch:
+    """One token limited at capture under observation."""
+
+    calm_since_ms: int | None = None
+    ticks: int = 0
+    """Decisions since the limit was set or tightened."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +45,11 @@ class PolicyState:
     routes: Mapping[str, Route] = field(default_factory=dict)
     marks: Marks = field(default_factory=dict)
     watches: Mapping[str, Watch] = field(default_factory=dict)
+    limits: Mapping[str, LimitWatch] = field(default_factory=dict)
+    changes: tuple[Change, ...] = ()
+    """Change notes of the last day."""
     hot: History = ()
+    over: History = ()
     unexplained: int = 0
     """Ticks in a row with an overload that is nobody's."""
     said: Mapping[str, int] = field(default_factory=dict)
@@ -43,11 +59,22 @@ class PolicyState:
         """Routes that point outside general now."""
         return {token: route for token, route in self.routes.items() if route.lane is not Lane.GENERAL}
 
+    def limited(self) -> dict[str, Route]:
+        """Routes of tokens that capture limits (until they are lifted, or end by themselves)."""
+        return {token: route for token, route in self.routes.items() if route.limit_per_s is not None}
+
 
 def strikes(route: Route | None, at_ms: int, window_s: float) -> int:
-    """How often the token was moved within the window before `at_ms`, a present move included."""
+    """How often the token was moved away within the window before `at_ms`, a present absence included. From one side lane to another is the same absence."""
     if route is None:
         return 0
     since = at_ms - window_s * 1000
-    past = sum(1 for h in route.history if h.lane is not Lane.GENERAL and h.until_ms > since)
-    return past + (route.lane is not Lane.GENERAL)
+    lanes = [(h.lane, h.until_ms) for h in route.history if h.until_ms > since] + [(route.lane, at_ms)]
+    return sum(
+        lane is not Lane.GENERAL and (n == 0 or lanes[n - 1][0] is Lane.GENERAL) for n, (lane, _) in enumerate(lanes)
+    )
+
+
+def limit_strikes(route: Route, at_ms: int, window_s: float) -> int:
+    """How often the token was limited within the window before `at_ms`, a present limit included."""
+    return sum(at > at_ms - window_s * 1000 for at in route.limited_ms)

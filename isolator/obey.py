@@ -10,13 +10,22 @@ from isolator import marks, restore, words
 from isolator.answers import Answer
 from isolator.blame import verdict_id
 from isolator.brain import Batch, Brain, Record, mode_record
+from isolator.changes import Change
+from isolator.limiting import limit
 from isolator.marks import Mark, MarkKind
-from isolator.moves import Watch
+from isolator.moves import LimitWatch, Watch
 from isolator.policy import protected
 from isolator.verdict import Reason, Verdict, VerdictKind
 
 OLD_MS: Final = 60_000
 """A command that nobody took for so long is refused: whoever sent it was told so. Only `mode off` is never too late."""
+CHANGE_OLD_MS: Final = 3_600_000
+SKEW_MS: Final = 60_000
+"""A deploy pipeline's clock may be ahead of ours by so much."""
+CHANGES: Final = 200
+"""Changes that are kept."""
+TEXT: Final = 500
+"""Characters of each text of a change that are kept."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +47,8 @@ def obey(brain: Brain, command: Command, now_ms: int) -> Batch:
         return Batch()
     try:
         late = now_ms - command.at_ms > OLD_MS
+        if command.expires_ms is not None and command.expires_ms <= now_ms:
+            raise _Refused("its expiry is over already: give a time that lies ahead", "usage")
         if late and not (command.action is Action.MODE and command.mode == Mode.OFF):
             raise _Refused(f"the command waited for {words.duration((now_ms - command.at_ms) / 1000)}; send it again")
         done = _ACTIONS[command.action](brain, command, now_ms)
@@ -52,7 +63,11 @@ def obey(brain: Brain, command: Command, now_ms: int) -> Batch:
     if brain.status is not None and done.records:
         # the page shows the new mode and moves now, not at the next tick
         brain.status = replace(
-            brain.status, mode=str(brain.state.mode), moved=tuple(sorted(brain.state.moved())), at_ms=now_ms
+            brain.status,
+            mode=str(brain.state.mode),
+            moved=tuple(sorted(brain.state.moved())),
+            limited=tuple(sorted(brain.state.limited())),
+            at_ms=now_ms,
         )
         records.append(brain.status.encode())
     return Batch(tuple(records), done.verdicts, done.verdicts)
@@ -82,12 +97,11 @@ def _move(brain: Brain, command: Command, now_ms: int) -> _Done:
     lane = command.lane or Lane.OVERFLOW
     if lane is Lane.GENERAL:
         raise _Refused("to bring a token back use restore", "usage")
-    guarded = protected(brain.state, token, now_ms)
-    if guarded is not None:
-        why = f" ({guarded.reason})" if guarded.reason else ""
-        raise _Refused(f"{token} is protected by {guarded.by}{why}: clear its protection first")
+    _movable(brain, token, now_ms)
     route = brain.state.routes.get(token) or Route(brain.pipeline, token, Lane.GENERAL, 0)
-    if route.lane is lane:
+    # one that only waits for its lane to come back may be told to stay after all
+    leaving = route.expires_ms is not None and route.expires_ms <= now_ms
+    if route.lane is lane and not leaving:
         raise _Refused(f"{token} is already wanted in {lane}")
     if brain.status is not None and brain.status.moves_refused:
         raise _Refused("a worker's fence map is full and refuses moves: restore tokens first")
@@ -95,18 +109,35 @@ def _move(brain: Brain, command: Command, now_ms: int) -> _Done:
     return _set(brain, route, verdict, command.expires_ms, f"{token} is wanted in {lane}")
 
 
+def _movable(brain: Brain, token: str, now_ms: int) -> None:
+    guarded = protected(brain.state, token, now_ms)
+    if guarded is not None:
+        why = f" ({guarded.reason})" if guarded.reason else ""
+        raise _Refused(f"{token} is protected by {guarded.by}{why}: clear its protection first")
+
+
 def _restore(brain: Brain, command: Command, now_ms: int) -> _Done:
     token = _token(command)
-    route = brain.state.moved().get(token)
-    if route is None:
-        raise _Refused(f"{token} is not moved")
-    return _bring_back(brain, command, now_ms, route)
+    route = brain.state.routes.get(token)
+    if route is None or (route.lane is Lane.GENERAL and route.limit_per_s is None):
+        raise _Refused(f"{token} is neither moved nor limited")
+    return (
+        _bring_back(brain, command, now_ms, route)
+        if route.lane is not Lane.GENERAL
+        else _lift(brain, command, now_ms, route)
+    )
 
 
 def _restore_all(brain: Brain, command: Command, now_ms: int) -> _Done:
-    done = [_bring_back(brain, command, now_ms, route) for _, route in sorted(brain.state.moved().items())]
+    state = brain.state
+    done = [_bring_back(brain, command, now_ms, route) for _, route in sorted(state.moved().items())]
+    done += [
+        _lift(brain, command, now_ms, route)
+        for token, route in sorted(state.limited().items())
+        if token not in state.moved()
+    ]
     if not done:
-        return _Done("nobody is moved")
+        return _Done("nobody is moved or limited")
     return _Done(
         "; ".join(d.message for d in done),
         tuple(r for d in done for r in d.records),
@@ -123,6 +154,15 @@ def _bring_back(brain: Brain, command: Command, now_ms: int, route: Route) -> _D
         return _Done(f"{route.token} comes back as soon as {route.lane} has caught up", (waiting.encode(),))
     verdict = _by_hand(brain, command, now_ms, VerdictKind.RESTORE, route.token, route.lane, Lane.GENERAL)
     return _set(brain, route, verdict, None, f"{route.token} is wanted in general")
+
+
+def _lift(brain: Brain, command: Command, now_ms: int, route: Route) -> _Done:
+    verdict = _by_hand(brain, command, now_ms, VerdictKind.LIFT, route.token, route.lane, route.lane)
+    verdict = replace(verdict, limit_per_s=route.limit_per_s)
+    then = route.lifted()
+    limits = {token: watch for token, watch in brain.state.limits.items() if token != route.token}
+    brain.state = replace(brain.state, routes={**brain.state.routes, route.token: then}, limits=limits)
+    return _Done(f"{route.token} is no longer limited at capture", (then.encode(),), (verdict,))
 
 
 def _ready(brain: Brain, route: Route, watch: Watch) -> bool:
@@ -201,6 +241,8 @@ def _proposal(brain: Brain, command: Command, now_ms: int) -> Verdict:
 
 def _approve(brain: Brain, command: Command, now_ms: int) -> _Done:
     proposal = _proposal(brain, command, now_ms)
+    if proposal.limit_per_s is not None:
+        return _approve_limit(brain, command, now_ms, proposal, proposal.limit_per_s)
     done = _move(brain, replace(command, token=proposal.token, lane=proposal.target), now_ms)
     # the evidence of the proposal is the evidence of the move: it is verified like one
     move = replace(
@@ -216,6 +258,48 @@ def _approve(brain: Brain, command: Command, now_ms: int) -> _Done:
     brain.state = replace(brain.state, watches={**brain.state.watches, proposal.token: Watch(move)})
     answered = replace(proposal, expires_ms=now_ms, note=f"Approved by {command.by}.")
     return _Done(done.message, done.records, (answered, move))
+
+
+def _approve_limit(brain: Brain, command: Command, now_ms: int, proposal: Verdict, per_s: float) -> _Done:
+    token = proposal.token
+    _movable(brain, token, now_ms)
+    old = brain.state.routes.get(token) or Route(brain.pipeline, token, Lane.GENERAL, 0)
+    verdict = replace(
+        proposal,
+        id=verdict_id(VerdictKind.LIMIT, token, now_ms),
+        kind=VerdictKind.LIMIT,
+        reason=Reason.APPROVED,
+        at_ms=now_ms,
+        by=command.by,
+        note=command.reason,
+        expires_ms=None,
+    )
+    then = limit(old, per_s, now_ms, brain.policy)
+    if then.lane is Lane.GENERAL:
+        then = replace(then, reason=str(verdict.reason), by=command.by, verdict_id=verdict.id)
+    limits = {**brain.state.limits, token: LimitWatch()}
+    brain.state = replace(brain.state, routes={**brain.state.routes, token: then}, limits=limits)
+    answered = replace(proposal, expires_ms=now_ms, note=f"Approved by {command.by}.")
+    return _Done(f"{token} is limited to {verdict.limit_text()} at capture", (then.encode(),), (answered, verdict))
+
+
+def _change(brain: Brain, command: Command, now_ms: int) -> _Done:
+    if command.token:
+        raise _Refused("a change concerns the pipeline: leave the token out", "usage")
+    if not (command.reason or command.service or command.version):
+        raise _Refused("say what has changed: a service, a version or a note", "usage")
+    at_ms = command.at_ms if command.happened_ms is None else command.happened_ms
+    if not now_ms - CHANGE_OLD_MS <= at_ms <= now_ms + SKEW_MS:
+        raise _Refused("a change is told within the hour after it happened, not before it", "usage")
+    texts = (text[:TEXT] for text in (command.service, command.version, command.reason))
+    change = Change(command.id, brain.pipeline, min(at_ms, now_ms), command.by, *texts)
+    known = (*(c for c in brain.state.changes if c.id != change.id), change)[-CHANGES:]
+    gone = [c for c in brain.state.changes if c not in known]
+    brain.state = replace(brain.state, changes=known)
+    return _Done(
+        f"noted: {change.text()}; slower events of most tenants in the next {words.duration(brain.policy.change_s)} are its",
+        (change.encode(), *((c.encode()[0], None) for c in gone)),
+    )
 
 
 def _decline(brain: Brain, command: Command, now_ms: int) -> _Done:
@@ -242,4 +326,5 @@ _ACTIONS: Final = {
     Action.CLEAR: lambda brain, command, _: _clear(brain, command),
     Action.APPROVE: _approve,
     Action.DECLINE: _decline,
+    Action.CHANGE: _change,
 }

@@ -1,13 +1,16 @@
 """What the controller knows at one tick: plain arrays, no I/O, nothing that changes afterwards.
 
-Shapes: (tokens,) indexes the interner's ids, (rows,) the sparse (token, partition) pairs, (partitions,) the general lane, (slots,) its worker slots.
+Shapes: (tokens,) indexes the places of the tokens that are alive (they did something in the last minutes, or are moved), (rows,) the sparse (token, partition) pairs, (partitions,) the general lane, (slots,) its worker slots.
 Rates are events per second, work is handler seconds (per second), times are Unix ms.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+
+import numpy as np
 
 from ingestion.contracts.names import Lane
+from ingestion.contracts.telemetry import Trouble
 from isolator.interner import Floats, Ints
 
 
@@ -46,13 +49,24 @@ class Rows:
     """The (token, partition) pairs that are alive, all (rows,)."""
 
     token: Ints
+    """Places of tokens."""
     partition: Ints
     rate: Floats
     """events/s"""
     waiting: Floats
     """Events that arrived and are not yet handled."""
-    top_key: Floats
-    """Share of the row's records that its busiest key has."""
+    arrivals: Floats
+    """Decayed records."""
+    key_arrivals: Floats
+    """Those of the row's busiest key."""
+
+    @property
+    def top_key(self) -> Floats:
+        """Share of the row's records that its busiest key has."""
+        share = np.divide(
+            self.key_arrivals, self.arrivals, out=np.zeros(len(self.arrivals)), where=self.arrivals > 1e-9
+        )
+        return np.minimum(share, 1.0, out=share)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +75,10 @@ class Partitions:
 
     other_rate: Floats
     """Arrivals that belong to no row, events/s."""
+    rows_rate: Floats
+    """Sum of the rows' rates, events/s."""
+    rows_waiting: Floats
+    """Sum of the rows' waiting events."""
     lag: Floats
     """Records behind the committed position."""
     oldest_age_s: Floats
@@ -87,8 +105,25 @@ class Slots:
 
 
 @dataclass(frozen=True, slots=True)
+class BuildCost:
+    """What events cost under one build of the general lane's workers."""
+
+    name: str
+    share: float
+    """Share of the lane's recent work that it did."""
+    ratio: float
+    """Median over the tokens that it handled, by usual work, of the measured cost over the usual one of all builds; 1 when nothing was measured."""
+    usual_ratio: float
+    """The same as learned for this build; 1 without evidence."""
+    learned_s: float
+    """Calm seconds behind `usual_ratio`."""
+    age_s: float
+    """Seconds since its first report."""
+
+
+@dataclass(frozen=True, slots=True)
 class Tick:
-    """What arrived since the previous tick, for the baselines."""
+    """What arrived since the previous tick, for the baselines. Tokens by the interner's ids, each once."""
 
     elapsed_s: float
     token: Ints
@@ -98,6 +133,8 @@ class Tick:
     work: Floats
     other: float
     """Events of tokens that are not told apart."""
+    at_ms: int = 0
+    builds: tuple["BuildCost", ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,9 +144,9 @@ class Observation:
     pipeline: str
     at_ms: int
     names: Sequence[str]
-    """The interner's tokens; it may grow later, ids stay."""
+    """The tokens by place."""
     ids: Mapping[str, int]
-    """token -> id; may know more tokens than (tokens,)."""
+    """token -> place, for tokens that are alive."""
     window_s: float
     """Seconds that Tokens.seen stands for."""
     tokens: Tokens
@@ -118,8 +155,14 @@ class Observation:
     slots: Slots
     side: Mapping[Lane, SideLane]
     in_flight: Mapping[int, tuple[int, float]]
-    """token id -> (partition, seconds that its record has been running)"""
+    """token place -> (partition, seconds that its record has been running)"""
     tick: Tick
+    token_ids: Ints = field(default_factory=lambda: np.zeros(0, dtype=np.int64))
+    """The interner's ids by place (tokens,)."""
+    builds: tuple[BuildCost, ...] = ()
+    """Builds of the general lane's workers that reported lately, oldest first."""
+    troubles: Mapping[int, Trouble] = field(default_factory=dict)
+    """token place -> what its worker says about it, the worst of all lanes."""
     active_tokens: int = 0
     worker_age_s: float = float("inf")
     arrivals_age_s: float = float("inf")

@@ -10,8 +10,9 @@ from collections.abc import Sequence
 from typing import Final, Protocol
 
 import orjson
-from sqlalchemy import BigInteger, Engine, Text, column, delete, insert, table
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy import BigInteger, Engine, Text, column, delete, insert, select, table
+from sqlalchemy.exc import InterfaceError, OperationalError, SQLAlchemyError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from isolator.verdict import Verdict
 
@@ -19,6 +20,11 @@ log = logging.getLogger(__name__)
 
 QUEUE: Final = 1_000
 RETRIES: Final = 3
+"""Tries for what the database refuses; while it is away there is no limit to them."""
+SLOWEST_S: Final = 30.0
+PRUNED: Final = 5_000
+"""Rows that one statement deletes, so that a pruning holds nobody up."""
+_AWAY: Final = (OperationalError, InterfaceError, PoolTimeout)
 VERDICTS: Final = table(
     "verdicts",
     column("id", Text),
@@ -75,7 +81,10 @@ class MemoryProjection:
 
 
 class SqlProjection:
-    """Writes to the table `verdicts(id PK, pipeline, token, kind, at_ms, body JSON)` from a thread of its own."""
+    """Writes to the table `verdicts(id PK, pipeline, token, kind, at_ms, body JSON)` from a thread of its own.
+
+    While the database is away what was written waits, up to QUEUE batches.
+    """
 
     def __init__(self, engine: Engine, retry_s: float = 1.0) -> None:
         self.dropped = 0
@@ -120,16 +129,30 @@ class SqlProjection:
             }
             for v in verdicts
         }
-        for attempt in range(RETRIES):
+        refused, wait_s = 0, self._retry_s
+        while True:
             try:
                 with self._engine.begin() as connection:
                     connection.execute(delete(VERDICTS).where(VERDICTS.c.id.in_(rows)))
                     connection.execute(insert(VERDICTS), list(rows.values()))
             except SQLAlchemyError as error:
-                log.warning(
-                    "verdicts were not written to the database (attempt %d of %d): %s", attempt + 1, RETRIES, error
-                )
-                self._closing.wait(self._retry_s)
+                refused += not isinstance(error, _AWAY)
+                log.warning("%d verdicts were not written to the database: %s", len(rows), error)
+                if refused >= RETRIES or self._closing.wait(wait_s):
+                    break
+                wait_s = min(2 * wait_s, SLOWEST_S)
             else:
                 return
         self.dropped += len(rows)
+
+
+def prune(engine: Engine, before_ms: int) -> int:
+    """Delete the verdicts made before `before_ms` (Unix ms); returns how many. Raises sqlalchemy.exc.SQLAlchemyError."""
+    gone = 0
+    old = select(VERDICTS.c.id).where(VERDICTS.c.at_ms < before_ms).limit(PRUNED)
+    while True:
+        with engine.begin() as connection:
+            count = connection.execute(delete(VERDICTS).where(VERDICTS.c.id.in_(old))).rowcount
+        gone += count
+        if count < PRUNED:
+            return gone

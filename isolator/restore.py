@@ -5,10 +5,14 @@ from dataclasses import dataclass
 import numpy as np
 
 from ingestion.contracts.names import Lane
+from isolator import words
 from isolator.constants import Policy
 from isolator.interner import Bools
 from isolator.load import load
 from isolator.observation import Observation
+
+BEHIND = "the general lane is still behind"
+SICK = "its records still hang or fail"
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,11 +47,11 @@ def calm(seen: Observation, token: int, usual_work: float, growth: float, away: 
     limit = max(policy.restore_ratio * usual_work * growth, enough)
     why = ""
     if work > limit:
-        why = f"its work is {ratio:.3g} times its baseline"
+        why = f"its work is {words.times(ratio)} its baseline"
     elif rho >= policy.restore_rho:
         why = f"rho with it back would be {rho:.2f}"
     elif load(seen, away, policy).worst_delay() >= policy.slo_s * policy.restore_delay_share:
-        why = "the general lane is still behind"
+        why = BEHIND
     return Calm(why, ratio, rho)
 
 

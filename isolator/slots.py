@@ -4,14 +4,13 @@ Capacity mu belongs to the slot (a worker with all its partitions), in work per 
 others of its slot leave under max-min fairness, which is how the worker shares its turns.
 """
 
-import math
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable
+from dataclasses import dataclass
 
 import numpy as np
 
-from ingestion.contracts.telemetry import PartitionLoad, WorkerReport
-from isolator.interner import Floats
+from isolator.columns import WorkerColumns
+from isolator.interner import Floats, Ints
 
 _SMOOTHING = 0.3
 _LEAST = 0.2
@@ -34,30 +33,31 @@ class Slot:
     billed: float = 1.0
     """share of the free time that can be billed as work: what a batch costs beyond its records' own is lost to all; seen when there is a backlog"""
     refused: bool = False
-    partitions: dict[int, PartitionLoad] = field(default_factory=dict)
-    reports: int = 0
+    last: WorkerColumns | None = None
+    """Its newest report."""
+    seconds: float = 0.0
+    """that were reported"""
 
-    def fold(self, report: WorkerReport) -> None:
-        """Take one report in."""
+    def fold(self, report: WorkerColumns) -> None:
+        """Take one report in. A report that is split into two of half the time changes nothing."""
         seconds = max(report.interval_s, 0.05)
-        busy = sum(p.busy_s for p in report.partitions) / seconds
+        busy = float(report.busy_s.sum()) / seconds
         # work that has not ended is credited to no interval yet, but its thread is busy
-        running = sum(1.0 for p in report.partitions if p.in_flight_token and p.in_flight_s >= seconds)
-        weight = max(_SMOOTHING, 1.0 / (self.reports + 1))
+        running = sum(1.0 for _, _, since_s in report.in_flight if since_s >= seconds)
+        self.seconds += seconds
+        weight = max(1.0 - (1.0 - _SMOOTHING) ** seconds, seconds / self.seconds)
         self.overhead += weight * (report.overhead_s / seconds - self.overhead)
         self.busy += weight * (max(busy, min(running, report.concurrency)) - self.busy)
-        waiting = sum(max(p.end - p.position, 0) for p in report.partitions)
-        handled = sum(p.handled for p in report.partitions)
-        forwarded = sum(p.forwarded for p in report.partitions)
+        waiting = float(np.maximum(report.end - report.position, 0.0).sum())
+        forwarded = float(report.forwarded.sum())
+        handled = float(report.records.sum() - forwarded + report.other_records.sum())
         achieved = busy / self._free
         if waiting > handled > 0 and not forwarded and achieved >= _BILLED_LEAST:
-            # over a second of backlog before it and after it: it did all that it can
+            # over an interval of backlog before it and after it: it did all that it can
             self.billed += weight * (min(achieved, 1.0) - self.billed)
         self.forwarding += weight * (forwarded / seconds - self.forwarding)
         self.concurrency, self.build, self.refused = report.concurrency, report.build, report.moves_refused
-        self.at_ms = report.at_ms
-        self.partitions = {p.partition: p for p in report.partitions}
-        self.reports += 1
+        self.last = report
 
     @property
     def capacity(self) -> float:
@@ -82,50 +82,31 @@ def fresh(slots: Iterable[Slot], now_ms: int, stale_s: float) -> list[Slot]:
 def shares(capacity: float, demand: Floats) -> Floats:
     """What each partition could take if it had unlimited work and the others their `demand` (work/s, shape (n,)): max-min fair, shape (n,).
 
-    For partition i it is the level L with L + sum over the others of min(demand, L) = capacity.
+    For partition i it is the level L with L + sum over the others of min(demand, L) = capacity. Let G(L) be the sum of min(demand, L) over all: partitions that
+    demand at least the level L0 with G(L0) = capacity get L0, the others the L with G(L) + L = capacity + their demand. Both are inverted on G's corners.
     """
     count = len(demand)
     if count == 0:
         return np.zeros(0)
-    order = np.argsort(demand, kind="stable")
-    ordered = demand[order]
+    ordered = np.sort(demand)
     before = np.concatenate(([0.0], np.cumsum(ordered)))
-    result = np.empty(count)
-    for rank in range(count):
-        result[order[rank]] = _level(capacity, ordered, before, rank)
-    return result
+    more = np.arange(count, 0, -1)
+    corners = before[:-1] + more * ordered
+    wanted = capacity + demand
+    at = np.searchsorted(corners + ordered, wanted)
+    level = (wanted - before[at]) / (count - at + 1)
+    if capacity < before[-1]:
+        at_all = int(np.searchsorted(corners, capacity))
+        everyone = (capacity - before[at_all]) / (count - at_all)
+        level = np.where(demand >= everyone, everyone, level)
+    return np.maximum(level, 0.0)
 
 
-def _level(capacity: float, ordered: Floats, before: Floats, skip: int) -> float:
-    # with the j smallest of the others fully served, the rest (and we) share what is left equally
-    count = len(ordered)
-    low, high = 0, count - 1
-    while low < high:
-        middle = (low + high) // 2
-        level, largest = _try(capacity, ordered, before, skip, middle + 1)
-        if largest <= level:
-            low = middle + 1
-        else:
-            high = middle
-    return max(_try(capacity, ordered, before, skip, low)[0], 0.0)
-
-
-def _try(capacity: float, ordered: Floats, before: Floats, skip: int, served: int) -> tuple[float, float]:
-    # `served` counts others; position in `ordered` is one further once past `skip`
-    through = served + 1 if served > skip else served
-    total = before[through] - (ordered[skip] if served > skip else 0.0)
-    last = through - 1
-    if last == skip:
-        last -= 1
-    largest = float(ordered[last]) if served and last >= 0 else -math.inf
-    return float((capacity - total) / (len(ordered) - served)), largest
-
-
-def share_left(slot_of: Sequence[int], capacity: Floats, demand: Floats) -> Floats:
+def share_left(slot_of: Ints, capacity: Floats, demand: Floats) -> Floats:
     """Capacity left for each partition, shape (partitions,). `slot_of` gives the slot's number, -1 for a partition nobody owns (0 left)."""
     owner = np.asarray(slot_of, dtype=np.int64)
     left = np.zeros(len(owner))
-    for slot, mu in enumerate(capacity):
+    for slot, mu in enumerate(capacity.tolist()):
         mine = np.flatnonzero(owner == slot)
-        left[mine] = shares(float(mu), demand[mine])
+        left[mine] = shares(mu, demand[mine])
     return left

@@ -14,6 +14,7 @@ from ingestion.contracts.names import STATE_TOPIC
 from ingestion.contracts.routes import RouteTable
 from isolator import marks
 from isolator.answers import Answer
+from isolator.changes import Change
 from isolator.marks import Mark
 from isolator.status import PipelineStatus
 from isolator.verdict import Verdict
@@ -31,6 +32,7 @@ class StateView:
     marks: dict[str, tuple[Mark, ...]] = field(default_factory=dict)
     verdicts: dict[str, Verdict] = field(default_factory=dict)
     answers: dict[str, Answer] = field(default_factory=dict)
+    changes: dict[str, Change] = field(default_factory=dict)
     snapshot: dict[int, bytes] = field(default_factory=dict)
     status: PipelineStatus | None = None
     mode_written: bool = False
@@ -85,6 +87,7 @@ _FOLDS: Final[dict[str, Callable[[StateView, str, bytes | None], None]]] = {
     "mark": lambda view, name, value: _keep(view.marks, name, value, marks.decode),
     "verdict": lambda view, name, value: _keep(view.verdicts, name, value, Verdict.decode),
     "answer": lambda view, name, value: _keep(view.answers, name, value, Answer.decode),
+    "change": lambda view, name, value: _keep(view.changes, name, value, Change.decode),
     "snapshot": _snapshot,
     "status": _status,
     "mode": _mode,
@@ -132,16 +135,20 @@ class StateReader:
         return folded
 
     def catch_up(self, timeout_s: float = 10.0) -> None:
-        """Read to what was the end when this was called. Raises BrokerUnreachable when that takes longer than `timeout_s`."""
-        deadline = time.monotonic() + timeout_s
+        """Read to what was the end when this was called. Raises BrokerUnreachable when nothing comes for `timeout_s`, or not all within four times that."""
         end = self._end(timeout_s)
-        while self._reached() < end:
-            if time.monotonic() > deadline:
+        began = moved = time.monotonic()
+        at = self._reached()
+        while at < end:
+            now = time.monotonic()
+            if now - moved > timeout_s or now - began > 4 * timeout_s:
                 raise BrokerUnreachable(
                     f"{STATE_TOPIC} was not read to its end within {timeout_s:g} s (at {self.position} of {end}): "
                     "is the broker reachable, and does another controller's transaction hang?"
                 )
             self.poll(0.05)
+            if (reached := self._reached()) > at:
+                at, moved = reached, now
 
     def _reached(self) -> int:
         # the log may end in control markers or have a compacted tail: the position steps past them, the last record's offset does not

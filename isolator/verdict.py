@@ -1,8 +1,9 @@
 """A verdict: a decision with what was observed, the threshold, the unit, the evidence and a suggestion."""
 
-from dataclasses import asdict, dataclass, fields, replace
+from collections.abc import Callable
+from dataclasses import dataclass, fields, replace
 from enum import StrEnum
-from typing import Any
+from typing import Any, Final
 
 import orjson
 
@@ -21,6 +22,10 @@ class VerdictKind(StrEnum):
     """Waits for a person's approval: the mode is suggest, or the budget is used up."""
     ALERT = "alert"
     """Nobody is moved; a person has to act."""
+    LIMIT = "limit"
+    """Capture takes only so many events a second of the token."""
+    LIFT = "lift"
+    """The limit ends."""
 
 
 class Reason(StrEnum):
@@ -40,7 +45,11 @@ class Reason(StrEnum):
     REBALANCE = "rebalance"
     DEPLOY = "deploy"
     CHEAP = "cheap"
-    """Its events cost hardly more than forwarding them: limit it at capture instead."""
+    """Its events cost hardly more than forwarding them: limited at capture instead."""
+    FAILING = "failing"
+    """Its records fail one after the other: over 1 % of a minute's records, and they are all its own."""
+    TOO_LARGE = "too_large"
+    """It takes over half of overflow's capacity."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,18 +106,22 @@ class Verdict:
     lag_blamed_s: float = 0.0
     """Seconds by which everyone behind it would wait less, had it not come (the queue re-run without it)."""
     verified: bool | None = None
+    verified_ms: int | None = None
+    """When the effect was judged."""
     strikes: int = 0
     alternatives: tuple[Alternative, ...] = ()
     suggestion: str = ""
     expires_ms: int | None = None
+    limit_per_s: float | None = None
+    """Events/s that capture takes (limits only)."""
 
     def encode(self) -> tuple[bytes, bytes]:
         """Key and value for the state topic."""
-        return f"verdict/{self.pipeline}/{self.id}".encode(), orjson.dumps(asdict(self))
+        return f"verdict/{self.pipeline}/{self.id}".encode(), orjson.dumps(self)
 
     def as_dict(self) -> dict[str, Any]:
         """The fields, and the sentence, for JSON output."""
-        return {**orjson.loads(orjson.dumps(asdict(self))), "sentence": self.sentence()}
+        return {**orjson.loads(orjson.dumps(self)), "sentence": self.sentence()}
 
     @staticmethod
     def decode(value: bytes) -> "Verdict":
@@ -122,9 +135,9 @@ class Verdict:
         raw["alternatives"] = tuple(Alternative(**a) for a in raw.get("alternatives", ()))
         return Verdict(**raw)
 
-    def realised(self, rho: float, delay_s: float, *, verified: bool) -> "Verdict":
-        """The same verdict with the effect that was seen."""
-        return replace(self, rho_realised=rho, delay_realised_s=delay_s, verified=verified)
+    def realised(self, rho: float, delay_s: float, *, verified: bool, at_ms: int | None = None) -> "Verdict":
+        """The same verdict with the effect that was seen at `at_ms`."""
+        return replace(self, rho_realised=rho, delay_realised_s=delay_s, verified=verified, verified_ms=at_ms)
 
     def sentence(self) -> str:
         """What happened and why, in the operator's units."""
@@ -132,8 +145,21 @@ class Verdict:
         return f"{_WHAT[self.kind](self, who)} {self._why()}".strip()
 
     def _why(self) -> str:
-        if self.reason is Reason.NOISY_TENANT or self.reason is Reason.APPROVED:
-            return self._evidence()
+        if self.kind is VerdictKind.ALERT:
+            return self.note
+        if self.kind is VerdictKind.LIFT:
+            return self._lifted()
+        if self.reason in {Reason.CALM, Reason.WRONG_CULPRIT, Reason.EXPIRED, Reason.MANUAL}:
+            return self._back()
+        if self.reason in {Reason.HUNG, Reason.FAILING}:
+            return f"{self.note} {self._evidence()}" if self.work else self.note
+        if self.reason is Reason.CAPACITY and self.work:
+            return f"{_LARGEST} {self._evidence()}"
+        if self.reason is Reason.TOO_LARGE and self.work:
+            return f"It brings {words.number(self.work)} s of work a second, over half of what overflow can do."
+        return self._evidence() if self.reason in _EVIDENT else self.note
+
+    def _back(self) -> str:
         if self.reason is Reason.CALM:
             strike = f" (strike {self.strikes})" if self.strikes > 1 else ""
             work = f"back to {words.times(self.ratio)} its baseline" if self.ratio >= 1 else "under its baseline"
@@ -143,11 +169,14 @@ class Verdict:
                 f"Moving it did not help: rho {words.number(self.rho_before)} -> {words.number(self.rho_realised or 0)}, "
                 f"predicted {words.number(self.rho_predicted or 0)}. It is barred from being moved for a while."
             )
-        if self.reason is Reason.MANUAL:
-            return f"By {self.by}{': ' + self.note if self.note else ''}."
         if self.reason is Reason.EXPIRED:
             return "The move's time was up."
-        return self.note
+        return f"By {self.by}{': ' + self.note if self.note else ''}."
+
+    def _lifted(self) -> str:
+        if self.reason is Reason.CALM:
+            return f"It sends {words.number(self.events_per_s)} events/s, well under its limit."
+        return "The limit's time was up." if self.reason is Reason.EXPIRED else self._back()
 
     def _evidence(self) -> str:
         cost = (
@@ -163,13 +192,37 @@ class Verdict:
             return f"{said} -> {words.number(self.rho_realised)} (predicted {words.number(self.rho_predicted or 0)})."
         return f"{said}, predicted {words.number(self.rho_predicted or 0)}."
 
+    def limit_text(self) -> str:
+        """The limit as an operator reads it."""
+        return f"{words.number(self.limit_per_s or 0)} events/s"
 
-_WHAT = {
+
+_EVIDENT = frozenset({Reason.NOISY_TENANT, Reason.APPROVED, Reason.CHEAP})
+_LARGEST = "Nobody stands out: it is among the largest (structural = move); scale out."
+
+
+def _would(verdict: Verdict, who: str) -> str:
+    what = (
+        f"be limited to {verdict.limit_text()}" if verdict.limit_per_s is not None else f"be moved to {verdict.target}"
+    )
+    return f"{who} would {what} (mode {verdict.mode}{', ' + verdict.note if verdict.note else ''})."
+
+
+def _propose(verdict: Verdict, who: str) -> str:
+    what = (
+        f"Limit {who} to {verdict.limit_text()} at capture"
+        if verdict.limit_per_s is not None
+        else f"Move {who} to {verdict.target}"
+    )
+    return f"{what}? {verdict.note}".rstrip()
+
+
+_WHAT: Final[dict[VerdictKind, Callable[[Verdict, str], str]]] = {
     VerdictKind.MOVE: lambda v, who: f"{who} moved {v.source} -> {v.target}.",
     VerdictKind.RESTORE: lambda v, who: f"{who} restored {v.source} -> {v.target}.",
-    VerdictKind.WOULD_MOVE: lambda v, who: (
-        f"{who} would be moved to {v.target} (mode {v.mode}{', ' + v.note if v.note else ''})."
-    ),
-    VerdictKind.PROPOSAL: lambda v, who: f"Move {who} to {v.target}? {v.note}".rstrip(),
+    VerdictKind.WOULD_MOVE: _would,
+    VerdictKind.PROPOSAL: _propose,
     VerdictKind.ALERT: lambda v, who: f"{who}: {v.reason}.",
+    VerdictKind.LIMIT: lambda v, who: f"{who} limited to {v.limit_text()} at capture.",
+    VerdictKind.LIFT: lambda _, who: f"{who} no longer limited at capture.",
 }

@@ -9,12 +9,15 @@ from hypothesis import strategies as st
 from scipy.optimize import LinearConstraint, milp
 from scipy.stats import nbinom
 
+from ingestion.contracts.names import Lane
+from ingestion.contracts.routes import Route
 from isolator.anomaly import benjamini_hochberg, exponent, growth
 from isolator.budget import budget
 from isolator.constants import Policy
-from isolator.cover import cover, relief
+from isolator.cover import EXACT, cover, relief
 from isolator.gate import History, gate
 from isolator.load import Load
+from isolator.moves import strikes
 from isolator.restore import calm_s
 from isolator.slots import share_left, shares
 from isolator.verify import Effect, verify
@@ -107,6 +110,48 @@ def test_the_cover_is_minimal_and_close_to_the_smallest(matrix: tuple[list[list[
         assert len(chosen) == smallest, "with one constraint greedy is exact"
 
 
+@settings(max_examples=150, deadline=None)
+@given(MATRICES)
+def test_with_few_candidates_no_smaller_set_covers_as_much(matrix: tuple[list[list[float]], list[float]]) -> None:
+    gains, needs = np.array(matrix[0]), np.array(matrix[1])
+    chosen = cover(gains, needs)
+    reachable = np.minimum(np.maximum(needs, 0.0), gains.sum(axis=0))
+    best = milp(
+        np.ones(len(gains)),
+        constraints=LinearConstraint(gains.T, lb=reachable - 1e-9),
+        integrality=np.ones(len(gains)),
+        bounds=(0, 1),
+    )
+    assert len(gains) <= EXACT
+    assert best.success
+    assert len(chosen) == round(best.fun), "the fewest there are"
+    assert len(set(chosen)) == len(chosen)
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.integers(EXACT + 1, 40), st.integers(1, 8), st.integers(0, 10_000))
+def test_with_many_candidates_the_cover_is_minimal_under_inclusion_and_near_the_fewest(
+    candidates: int, constraints: int, seed: int
+) -> None:
+    rng = np.random.default_rng(seed)
+    gains = rng.exponential(0.3, (candidates, constraints)) * (rng.random((candidates, constraints)) < 0.4)
+    needs = rng.uniform(-0.5, 1.5, constraints)
+    chosen = cover(gains, needs)
+    reachable = np.minimum(np.maximum(needs, 0.0), gains.sum(axis=0))
+    assert (gains[chosen].sum(axis=0) >= reachable - 1e-6).all()
+    for left_out in chosen:
+        assert (gains[[c for c in chosen if c != left_out]].sum(axis=0) < reachable - 1e-9).any()
+    best = milp(
+        np.ones(candidates),
+        constraints=LinearConstraint(gains.T, lb=reachable - 1e-9),
+        integrality=np.ones(candidates),
+        bounds=(0, 1),
+        options={"time_limit": 5.0},
+    )
+    if best.success:
+        assert len(chosen) <= round(best.fun) + max(1, math.ceil(0.5 * best.fun))
+
+
 def test_the_cover_takes_one_token_where_one_is_enough() -> None:
     gains = np.array([[0.4, 0.4], [1.0, 1.0], [0.6, 0.6]])
     assert cover(gains, np.array([0.9, 0.9])) == [1]
@@ -124,7 +169,7 @@ def test_shares_are_max_min_fair(capacity: float, demand: list[float]) -> None:
 
 
 def test_a_partition_without_an_owner_has_nothing_left() -> None:
-    left = share_left([0, -1, 0], np.array([1.0]), np.array([0.25, 5.0, 0.0]))
+    left = share_left(np.array([0, -1, 0]), np.array([1.0]), np.array([0.25, 5.0, 0.0]))
     assert left.tolist() == [1.0, 0.0, 0.75]
 
 
@@ -192,7 +237,7 @@ def test_the_gate(case: str, delay: float, rho: float, ticks_to_confirm: int | N
     history: History = ()
     confirmed = []
     for _ in range(4):
-        found = gate(_load(delay, rho), history, POLICY)
+        found = gate(_load(delay, rho), history, (), POLICY)
         history = found.history
         confirmed.append(bool(found.confirmed[0]))
     expected = [ticks_to_confirm is not None and tick >= ticks_to_confirm for tick in range(1, 5)]
@@ -205,7 +250,34 @@ def test_a_partition_that_is_hot_in_two_of_three_ticks_is_confirmed_and_not_whil
     history: History = ()
     confirmed = []
     for load in (hot, calm, hot, calm, calm, hot):
-        found = gate(load, history, POLICY)
+        found = gate(load, history, (), POLICY)
         history = found.history
         confirmed.append(bool(found.confirmed[0]))
     assert confirmed == [False, False, True, False, False, False]
+
+
+@pytest.mark.parametrize(
+    ("case", "now", "back", "how", "effect"),
+    [
+        ("it stopped by itself, which proves nothing", 1.9, 1.95, {"stopped": True}, Effect.NO_HELP),
+        ("it stopped by itself, and rho fell", 0.6, 0.6, {"stopped": True}, Effect.HELPED),
+        ("after a rebalance its load tells: it is what was promised", 0.5, 2.0, {"comparable": False}, Effect.HELPED),
+        ("after a rebalance a low rho is not its doing", 0.5, 0.6, {"comparable": False}, Effect.NO_HELP),
+        ("after a rebalance nobody is called wrong", 1.9, 1.95, {"comparable": False}, Effect.NO_HELP),
+    ],
+)
+def test_verification_when_before_and_after_do_not_compare(
+    case: str, now: float, back: float, how: dict[str, bool], effect: Effect
+) -> None:
+    found = verify(ticks=3, before=2.0, predicted=0.5, now=now, with_it_back=back, policy=POLICY, **how)
+    assert found is effect, case
+
+
+def test_from_one_side_lane_to_the_next_is_one_strike() -> None:
+    route = Route("p", "t", Lane.GENERAL, 0).then(Lane.OVERFLOW, 1_000).then(Lane.QUARANTINE, 2_000)
+    assert strikes(route, 3_000, 60.0) == 1
+    again = route.then(Lane.GENERAL, 3_000).then(Lane.OVERFLOW, 4_000)
+    assert strikes(again, 5_000, 60.0) == 2
+    assert strikes(again.then(Lane.GENERAL, 6_000), 7_000, 60.0) == 2
+    assert strikes(again.then(Lane.GENERAL, 6_000), 70_000, 60.0) == 0, "strikes are forgotten"
+    assert strikes(None, 0, 60.0) == 0

@@ -177,7 +177,7 @@ def test_a_late_command_is_refused_except_the_kill_switch() -> None:
     [
         (Action.MOVE, {}, "usage", "needs a token"),
         (Action.MOVE, {"token": "x", "lane": Lane.GENERAL}, "usage", "use restore"),
-        (Action.RESTORE, {"token": "x"}, "conflict", "not moved"),
+        (Action.RESTORE, {"token": "x"}, "conflict", "neither moved nor limited"),
         (Action.MODE, {"mode": "loud"}, "usage", "mode is one of"),
         (Action.CLEAR, {"token": "x"}, "conflict", "no mark"),
         (Action.APPROVE, {"token": "x"}, "conflict", "no proposal"),
@@ -215,12 +215,23 @@ def test_move_protect_and_restore_by_hand() -> None:
 def test_a_restore_by_hand_waits_for_its_lane_and_then_happens_in_any_mode() -> None:
     mind = Mind(flood(end=30))
     mind.run(35)
-    assert mind.view.table.wanted("flood") is Lane.OVERFLOW
+    assert mind.view.table.wanted("flood") is Lane.QUARANTINE, "it brings more than half of what overflow can do"
     mind.ask(Action.MODE, mode="off")
     assert "caught up" in mind.ask(Action.RESTORE, token="flood").message
-    assert mind.view.table.wanted("flood") is Lane.OVERFLOW
+    assert mind.view.table.wanted("flood") is Lane.QUARANTINE
     mind.run(30)
     assert mind.view.table.wanted("flood") is Lane.GENERAL
+
+
+def test_a_restore_that_waits_for_its_lane_can_be_called_off() -> None:
+    mind = Mind(flood(end=30))
+    mind.run(35)
+    mind.ask(Action.MODE, mode="off")
+    assert "caught up" in mind.ask(Action.RESTORE, token="flood").message
+    assert mind.ask(Action.MOVE, token="flood", lane=Lane.QUARANTINE, reason="not yet").ok
+    mind.run(30)
+    assert mind.view.table.wanted("flood") is Lane.QUARANTINE
+    assert "already" in mind.ask(Action.MOVE, token="flood", lane=Lane.QUARANTINE).message
 
 
 def test_a_proposal_can_be_approved_or_declined_until_it_expires() -> None:
@@ -235,7 +246,7 @@ def test_a_proposal_can_be_approved_or_declined_until_it_expires() -> None:
     assert "expired" in mind.ask(Action.APPROVE, token="flood").message
     mind.brain.verdicts = kept
     assert mind.ask(Action.APPROVE, token=proposal.id, reason="yes").ok
-    assert mind.view.table.wanted("flood") is Lane.OVERFLOW
+    assert mind.view.table.wanted("flood") is proposal.target is Lane.QUARANTINE
     assert "expired" in mind.ask(Action.DECLINE, token="flood").message, "it was answered"
     mind.run(20)
     assert mind.view.latest("flood")[0].verified is True
@@ -271,10 +282,10 @@ def test_explain_tells_everything_in_words_and_as_data() -> None:
     mind.run(45)
     told = explain(mind.view, "flood", mind.world.ms)
     text = "\n".join(told.lines())
-    for part in ("wanted in overflow", "its baseline", "-log10 p", "of lag", "threshold", "considered", "suggestion"):
+    for part in ("wanted in quarantine", "its baseline", "-log10 p", "of lag", "threshold", "considered", "suggestion"):
         assert part in text
     data = told.as_dict()
-    assert data["lane"] == "overflow"
+    assert data["lane"] == "quarantine"
     assert data["verdicts"][0]["sentence"]
     assert data["verdicts"][0]["alternatives"]
     assert "exempt by ops: backfill" in "\n".join(explain(mind.view, "bg-3", mind.world.ms).lines())

@@ -2,28 +2,18 @@
 
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from zlib import crc32
 
 import pytest
-from confluent_kafka import OFFSET_END, Consumer, KafkaError, KafkaException, Producer, TopicPartition
+from confluent_kafka import OFFSET_END, Consumer, KafkaError, KafkaException, TopicPartition
 from prometheus_client import CollectorRegistry
 
 from fairlane.stack.kafka import LocalKafka
 from ingestion.config import PipelineConfig
 from ingestion.contracts.names import TELEMETRY_TOPIC, Lane
 from ingestion.contracts.routes import Mode
-from ingestion.contracts.telemetry import (
-    Action,
-    ArrivalReport,
-    LanePartition,
-    PartitionLoad,
-    ProbeReport,
-    TokenLoad,
-    WorkerReport,
-    encode,
-)
+from ingestion.contracts.telemetry import Action
 from ingestion.lanes.topics import ensure_topics
 from isolator import commands
 from isolator.constants import Policy
@@ -33,21 +23,11 @@ from isolator.projection import MemoryProjection
 from isolator.state import StateReader
 from slo.clock import SystemClock
 from slo.errors import Conflict, NoController, UsageError
+from tests.support.control import POLICY, Feed, eventually
 
 pytestmark = pytest.mark.kafka
 
-POLICY = Policy(warm_s=2.0, tick_s=0.5, calm_s=1.0, learn_delay_ticks=1)
 CLOCK = SystemClock()
-PARTITIONS = 4
-
-
-def eventually(what: Callable[[], bool], limit_s: float = 20.0) -> float:
-    """Wait until it holds; returns the seconds that it took."""
-    began = time.monotonic()
-    while not what():
-        assert time.monotonic() - began < limit_s, "it did not come true in time"
-        time.sleep(0.05)
-    return time.monotonic() - began
 
 
 class Running:
@@ -78,55 +58,6 @@ def running(kafka: LocalKafka, name: str, mode: Mode = Mode.AUTO) -> Iterator[Ru
         yield one
     finally:
         one.end()
-
-
-class Feed(threading.Thread):
-    """Telemetry of a small pipeline, four times a second: twenty quiet tenants, and a flood while `flooding` is set."""
-
-    def __init__(self, kafka: LocalKafka, name: str) -> None:
-        super().__init__(daemon=True)
-        self.name_ = name
-        self.producer = Producer(kafka.config().client())
-        count = len(self.producer.list_topics(TELEMETRY_TOPIC).topics[TELEMETRY_TOPIC].partitions)
-        self.partition = crc32(name.encode()) % count
-        self.flooding = threading.Event()
-        self.done = threading.Event()
-        self.lag = 0
-
-    def run(self) -> None:
-        while not self.done.wait(0.25):
-            self.once()
-
-    def once(self) -> None:
-        now, quiet = int(time.time() * 1000), 10
-        arrived = [TokenLoad(f"quiet-{i}", i % PARTITIONS, quiet // 4, 100) for i in range(20)]
-        if self.flooding.is_set():
-            arrived += [TokenLoad("flood", p, 500, 1000, keys=50, top_key_records=10) for p in range(PARTITIONS)]
-            self.lag += 450
-        done = tuple(
-            TokenLoad(t.token, t.partition, t.records, 100, work_s=t.records * 1e-3)
-            for t in arrived
-            if t.token != "flood"
-        )
-        busy = 0.24 / PARTITIONS if self.flooding.is_set() else 0.01
-        loads = tuple(PartitionLoad(p, 0, self.lag, 0, busy, 0, 0, assigned_s=1e6) for p in range(PARTITIONS))
-        lanes = tuple(
-            LanePartition(lane, p, 0, 0, self.lag if lane is Lane.GENERAL else 0, 0.0, "exact")
-            for lane in (Lane.GENERAL, Lane.OVERFLOW)
-            for p in range(PARTITIONS)
-        )
-        for message in (
-            ArrivalReport(self.name_, now, 0.25, tuple(arrived)),
-            WorkerReport(self.name_, now, 0.25, Lane.GENERAL, "0", "dev", 0.0, loads, done),
-            WorkerReport(self.name_, now, 0.25, Lane.OVERFLOW, "0", "dev", 0.0, loads, ()),
-            ProbeReport(self.name_, now, lanes),
-        ):
-            self.producer.produce(TELEMETRY_TOPIC, encode(message), self.name_.encode(), self.partition)
-        self.producer.flush(5)
-
-    def end(self) -> None:
-        self.done.set()
-        self.join(5)
 
 
 @pytest.fixture
@@ -244,7 +175,7 @@ def test_a_restarted_controller_takes_mode_moves_and_marks_from_kafka_and_moves_
 
 def test_a_command_is_refused_with_its_reason(kafka: LocalKafka, name: str, feed: Feed) -> None:
     with running(kafka, name):
-        with pytest.raises(Conflict, match="is not moved"):
+        with pytest.raises(Conflict, match="neither moved"):
             ask(kafka, name, Action.RESTORE, token="nobody")
         with pytest.raises(UsageError, match="mode is one of"):
             ask(kafka, name, Action.MODE, mode="sideways")
@@ -269,18 +200,18 @@ def test_without_a_controller_a_command_says_so(kafka: LocalKafka, name: str) ->
         commands.send(kafka.config().client(), wanted, wait_s=1.5)
 
 
-def test_a_second_writer_of_a_partition_fences_the_first(kafka: LocalKafka, name: str, reader: StateReader) -> None:
+def test_a_second_writer_of_a_pipeline_fences_the_first(kafka: LocalKafka, name: str, reader: StateReader) -> None:
     client = kafka.config().client()
     consumer = Consumer({**client, "group.id": "fence-test"})
     key = f"status/{name}".encode()
     try:
-        zombie = Ledger(client, 90)
-        zombie.write([(key, b"{}")], None, consumer)
-        owner = Ledger(client, 90)
+        zombie = Ledger(client, name)
+        zombie.write([(key, b"{}")], 0, None, consumer)
+        owner = Ledger(client, name)
         with pytest.raises(LostOwnership) as lost:
-            zombie.write([(f"route/{name}/t".encode(), b"{}")], None, consumer)
+            zombie.write([(f"route/{name}/t".encode(), b"{}")], 0, None, consumer)
         assert lost.value.fenced
-        owner.write([(f"mode/{name}".encode(), b'{"mode":"auto"}')], None, consumer)
+        owner.write([(f"mode/{name}".encode(), b'{"mode":"auto"}')], 0, None, consumer)
         reader.catch_up()
         assert reader.table(name).mode is Mode.AUTO
         assert reader.table(name).unreadable == 0, "nothing of the fenced writer is read"
@@ -295,7 +226,7 @@ def test_a_controller_that_was_fenced_recovers_and_keeps_deciding(
 ) -> None:
     with running(kafka, name) as one:
         eventually(lambda: seen(reader).status(name) is not None)
-        usurper = Ledger(kafka.config().client(), feed.partition)
+        usurper = Ledger(kafka.config().client(), name)
         eventually(lambda: not one.controller.owned())
         usurper.close()
         eventually(lambda: one.controller.owned() == (name,))

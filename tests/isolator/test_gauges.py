@@ -26,7 +26,7 @@ def test_a_former_owner_holds_no_alert_up() -> None:
             world.second()
         brain.tick(world.ms)
         gauges.ticked(brain, 0.01, world.ms / 1000)
-    moved = {"pipeline": "p", "lane": str(Lane.OVERFLOW)}
+    moved = {"pipeline": "p", "lane": str(Lane.QUARANTINE)}
     assert registry.get_sample_value("fairlane_isolator_moved_tokens", moved) == 1.0
     gauges.owns(("p", "q"), ())
     left = {s.name for family in registry.collect() for s in family.samples if s.labels.get("pipeline") == "p"}

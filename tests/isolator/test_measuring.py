@@ -17,10 +17,12 @@ from ingestion.contracts.telemetry import (
     TokenLoad,
     WorkerReport,
 )
+from isolator import convert
 from isolator.active import ActiveTokens
 from isolator.baseline import Baseline
+from isolator.columns import WorkerColumns
 from isolator.constants import Policy
-from isolator.interner import Interner
+from isolator.interner import Floats, Interner, Ints
 from isolator.observation import Observation, Tick
 from isolator.observe import Observer
 from isolator.rates import Bins, Decayed, Rows, exposure
@@ -28,6 +30,18 @@ from isolator.slots import Slot
 
 POLICY = Policy(warm_s=15.0)
 START = 1_700_000_000
+
+
+class Flat:
+    """The same is usual for everybody."""
+
+    population_cost = 1e-3
+
+    def general(self, ids: Ints) -> tuple[Floats, Floats]:
+        return np.full(len(ids), 1.0), np.full(len(ids), 1e-3)
+
+    def build(self, _: str) -> tuple[float, float]:
+        return 1.0, 0.0
 
 
 class Telemetry:
@@ -54,7 +68,7 @@ class Telemetry:
         self.observer.fold(ProbeReport("p", now, (LanePartition(Lane.GENERAL, 0, 0, lag, lag, 0.0, "exact"),)), now)
 
     def observe(self) -> Observation:
-        return self.observer.observe(self.t * 1000, np.full(len(self.interner), 1e-3), 1e-3)
+        return self.observer.observe(self.t * 1000, Flat())
 
 
 def test_a_steady_rate_is_measured_without_a_cold_start_bias() -> None:
@@ -146,7 +160,7 @@ def test_without_a_scout_the_workers_rows_stand_in_for_arrivals() -> None:
         rows = (TokenLoad("t", 0, 20, 100, work_s=0.02),)
         part = (PartitionLoad(0, 0, 0, 0, 0.02, 20, 0, assigned_s=1e6),)
         observer.fold(WorkerReport("p", t * 1000, 1.0, Lane.GENERAL, "0", "b", 0.1, part, rows), t * 1000)
-    seen = observer.observe((START + 39) * 1000, np.full(1, 1e-3), 1e-3)
+    seen = observer.observe((START + 39) * 1000, Flat())
     assert seen.tokens.rate[0] == pytest.approx(20, rel=0.2)
     assert seen.arrivals_age_s == float("inf")
 
@@ -156,19 +170,25 @@ def test_an_old_report_counts_for_nothing_and_a_future_one_is_read_as_of_now() -
     report = ArrivalReport("p", START * 1000, 1.0, (TokenLoad("t", 0, 5, 1),))
     assert not observer.fold(report, (START + 100) * 1000)
     assert observer.fold(report, (START - 100) * 1000)
-    seen = observer.observe((START - 100) * 1000, np.zeros(0), 1e-3)
+    seen = observer.observe((START - 100) * 1000, Flat())
     assert seen.tokens.seen[0] == pytest.approx(5)
+
+
+def worked(busy_s: float, records: int, behind: int = 0, interval_s: float = 1.0) -> WorkerColumns:
+    part = PartitionLoad(0, 0, behind, 0, busy_s, records, 0)
+    rows = (TokenLoad("t", 0, records, 0, busy_s),)
+    report = WorkerReport("p", 0, interval_s, Lane.GENERAL, "0", "b", 0.1 * interval_s, (part,), rows)
+    return convert.worker(report, Interner())
 
 
 def test_capacity_is_what_overhead_and_unbilled_time_leave() -> None:
     slot = Slot("0")
     for _ in range(40):
-        part = PartitionLoad(0, 0, 50_000, 10, 0.72, 700, 0)
-        slot.fold(WorkerReport("p", 0, 1.0, Lane.GENERAL, "0", "b", 0.1, (part,)))
+        slot.fold(worked(0.72, 700, behind=50_000))
     assert slot.capacity == pytest.approx(0.72, rel=0.02), "with a backlog, what it does is all that it can do"
     idle = Slot("1")
     for _ in range(40):
-        idle.fold(WorkerReport("p", 0, 1.0, Lane.GENERAL, "1", "b", 0.1, (PartitionLoad(0, 0, 0, 0, 0.1, 100, 0),)))
+        idle.fold(worked(0.1, 100))
     assert idle.capacity == pytest.approx(0.9, rel=0.02)
 
 
@@ -197,10 +217,10 @@ def test_bins_forget_after_a_turn_of_the_ring() -> None:
     bins = Bins()
     bins.add(np.array([0]), np.array([5.0]), 100.5, 1)
     bins.add(np.array([0]), np.array([7.0]), 101.2, 1)
-    assert bins.last(3, 101.9, 1)[0].tolist() == [7, 5, 0]
-    assert bins.last(2, 200.0, 1)[0].tolist() == [0, 0]
+    assert np.array(bins.last(3, 101.9, 1))[:, 0].tolist() == [7, 5, 0]
+    assert np.array(bins.last(2, 200.0, 1))[:, 0].tolist() == [0, 0]
     bins.add(np.array([0]), np.array([9.0]), 100.0, 1)
-    assert bins.last(12, 200.0, 1).sum() == 0, "what comes too late is dropped"
+    assert np.sum(bins.last(12, 200.0, 1)) == 0, "what comes too late is dropped"
 
 
 def test_faded_rows_are_forgotten_and_those_with_a_backlog_kept() -> None:

@@ -52,6 +52,32 @@ def test_a_flood_comes_back_once_after_its_calm_time_and_stays() -> None:
     assert one.diagnoses()[-1] == "healthy"
 
 
+def growing(per_s: float) -> Source:
+    """From 10 events/s up, so much more every second from TROUBLE on."""
+    return Source("ramp", lambda t: 10.0 + max(t - TROUBLE, 0) * per_s, lambda _t: 1e-3, ALL, 2000)
+
+
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_a_tenant_that_grows_is_moved_about_when_the_consumer_is_full_and_nobody_waits(seed: int) -> None:
+    one = world(growing(2.0), seed=seed)
+    one.run(260)
+    assert one.moved() == ["ramp"]
+    full = TROUBLE + (950.0 - 500.0 - 10.0) / 2.0
+    decided = next(t for t, kind, _, _ in one.verdicts() if kind == "move")
+    assert full - 40 <= decided <= full + 10
+    assert one.worst_age <= 2
+
+
+def test_a_full_consumer_without_a_culprit_who_explains_it_is_left_alone_however_full() -> None:
+    # everybody at 0.96 of the consumer, and one that is anomalous but small
+    grown = lambda t: 1.8 if t >= TROUBLE else 1.0  # noqa: E731
+    odd = Source("odd", lambda t: 40.0 if t >= TROUBLE else 1.0, lambda _t: 1e-3, ALL, 300)
+    one = World(POLICY, [*background(1500, 480.0, 12, grown), odd])
+    one.run(200)
+    assert one.decisions[-1][1].status.rho > POLICY.gate_rho_early
+    assert one.moved() == []
+
+
 @pytest.mark.parametrize("phase", [1, 3, 5])
 def test_a_slow_tenant_with_few_events_is_found_by_its_work(phase: int) -> None:
     one = world(slow(), phase=phase)
@@ -240,9 +266,8 @@ def test_the_same_input_gives_the_same_decision_and_changes_nothing_given() -> N
     one.run(20)
     for _ in range(5):
         one.second()
-    usual = one.baseline.usual()
-    seen = one.observer.observe(one.ms, usual.cost, usual.population_cost)
-    state = replace(one.state, usual=one.baseline.usual())
+    seen, usual = one.observer.look(one.ms, one.baseline)
+    state = replace(one.state, usual=usual)
     first, second = decide(seen, state, POLICY), decide(seen, state, POLICY)
     assert _readable(first) == _readable(second)
     assert first.routes

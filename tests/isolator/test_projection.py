@@ -9,7 +9,8 @@ import orjson
 import pytest
 from sqlalchemy import Engine, create_engine, text
 
-from isolator.projection import QUEUE, MemoryProjection, NoProjection, Projection, SqlProjection
+from isolator import projection as module
+from isolator.projection import QUEUE, MemoryProjection, NoProjection, Projection, SqlProjection, prune
 from isolator.verdict import Reason, Verdict, VerdictKind
 
 TABLE = "CREATE TABLE verdicts (id TEXT PRIMARY KEY, pipeline TEXT, token TEXT, kind TEXT, at_ms BIGINT, body TEXT)"
@@ -68,3 +69,46 @@ def test_a_dead_database_loses_rows_but_never_time(tmp_path: Path) -> None:
     one.close()
     assert one.dropped > 0
     broken.dispose()
+
+
+def test_verdicts_wait_for_a_database_that_comes_back(tmp_path: Path) -> None:
+    later = create_engine(f"sqlite:///{tmp_path}/later/p.db")
+    one = SqlProjection(later, retry_s=0.05)
+    one.write([VERDICT])
+    time.sleep(0.2)
+    (tmp_path / "later").mkdir()
+    with later.begin() as connection:
+        connection.execute(text(TABLE))
+    one.write([replace(VERDICT, id="v2")])
+    until = time.monotonic() + 10
+    while len(rows(later)) < 2:
+        assert time.monotonic() < until, "what waited was not written"
+        time.sleep(0.05)
+    one.close()
+    assert one.dropped == 0
+    later.dispose()
+
+
+def test_what_the_database_refuses_holds_nobody_up(engine: Engine) -> None:
+    one = SqlProjection(engine, retry_s=0.01)
+    with engine.begin() as connection:
+        connection.execute(
+            text(
+                "CREATE TRIGGER refuse BEFORE INSERT ON verdicts WHEN NEW.id = 'bad' BEGIN SELECT RAISE(ABORT, 'no'); END"
+            )
+        )
+    one.write([replace(VERDICT, id="bad")])
+    one.write([VERDICT])
+    one.close()
+    assert rows(engine) == [("v1", 0.0)]
+    assert one.dropped == 1
+
+
+def test_old_verdicts_are_pruned_in_portions(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "PRUNED", 3)
+    one = SqlProjection(engine)
+    one.write([replace(VERDICT, id=f"v{n}", at_ms=n) for n in range(10)])
+    one.close()
+    assert prune(engine, 8) == 8
+    assert [name for name, _ in rows(engine)] == ["v8", "v9"]
+    assert prune(engine, 8) == 0

@@ -1,6 +1,7 @@
 """Values that cross the state topic, words for people, constants, metrics: round trips and refusals."""
 
 import doctest
+import zlib
 from dataclasses import fields, replace
 
 import numpy as np
@@ -14,7 +15,6 @@ from ingestion.contracts.names import Lane
 from ingestion.contracts.routes import Mode, Route
 from isolator import marks, snapshot, words
 from isolator.answers import Answer
-from isolator.baseline import Sums
 from isolator.constants import Policy
 from isolator.diagnose import Diagnosis
 from isolator.gauges import Gauges
@@ -23,6 +23,7 @@ from isolator.metrics import METRICS
 from isolator.say import sentence
 from isolator.state import StateView
 from isolator.status import PipelineStatus, Score
+from isolator.sums import Sums
 from isolator.verdict import Alternative, Reason, Verdict, VerdictKind
 from slo.errors import ConfigError
 
@@ -174,7 +175,7 @@ def test_a_snapshot_brings_the_baselines_back(rows: list[tuple[str, float]]) -> 
     )
     found = snapshot.decode(snapshot.encode(sums, names, 7))
     assert found is not None
-    back_names, back = found
+    back_names, back, _ = found
     assert back_names == names
     np.testing.assert_allclose(back.events, values, rtol=1e-4)
     np.testing.assert_allclose(back.work, values * 1e-3, rtol=1e-4)
@@ -192,6 +193,20 @@ def test_a_snapshot_of_long_tokens_is_cut_into_records_that_a_broker_takes(monke
     found = snapshot.decode(chunks)
     assert found is not None
     assert sorted(found[0]) == sorted(names)
+
+
+def test_a_snapshot_of_the_first_version_is_still_read() -> None:
+    head = {"v": 1, "at_ms": 5, "learned_s": 10.0, "ticks": 2.0, "all_events": 9.0, "active_s": 20.0, "warm": True}
+    rows = [["a", 1.0, 2.0, 3.0, 4.0], ["b", 5.0, 6.0, 7.0, 8.0]]
+    chunks = [zlib.compress(orjson.dumps({**head, "rows": [row]})) for row in rows]
+    found = snapshot.decode(chunks)
+    assert found is not None
+    names, sums, builds = found
+    assert names == ["a", "b"]
+    assert sums.of(np.arange(2)).T.tolist() == [row[1:] for row in rows]
+    assert (sums.learned_s, sums.ticks, sums.all_events, sums.active_s, sums.warm) == (10.0, 2.0, 9.0, 20.0, True)
+    assert not builds.as_dict()
+    assert snapshot.taken_ms(chunks) == 5
 
 
 def test_a_torn_snapshot_counts_its_newest_part_only() -> None:
@@ -214,10 +229,46 @@ def test_a_torn_snapshot_counts_its_newest_part_only() -> None:
         ({"confirm_ticks": 4}, "never be confirmed"),
         ({"restore_ratio": 5.0}, "suspect at once"),
         ({"tick_s": 30.0}, "blind"),
-        ({"structural": "maybe"}, "off or alert"),
-        ({"no_such": 1}, "does not exist"),
-        ({"slo_s": "soon"}, "must be a float"),
+        ({"structural": "maybe"}, "off, alert or move"),
+        ({"structural": 3}, "must be a str"),
+        ({"no_such": 1}, "does not exist; known are"),
+        ({"gaurd_share": 0.1}, "did you mean policy.guard_share"),
+        ({"slo_s": "soon"}, "must be a number"),
+        ({"slo_s": True}, "must be a number"),
+        ({"slo_s": None}, "must be a number"),
+        ({"verify_ticks": 2.5}, "must be a whole number"),
+        ({"verify_ticks": False}, "must be a whole number"),
         ({"calm_s": float("nan")}, "greater than 0"),
+        ({"calm_max_s": float("inf")}, "must be a finite number"),
+        ({"slo_s": -1}, "greater than 0"),
+        ({"budget_min": 0}, "nobody could ever be moved"),
+        ({"guard_share": 0.8}, "under target_rho"),
+        ({"guard_share": 0.9, "target_rho": 0.82, "restore_rho": 0.83, "gate_rho_backlog": 0.9}, "under target_rho"),
+        ({"calm_s": 3.0}, "one calm tick"),
+        ({"horizon_s": 2.0}, "no further ahead"),
+        ({"half_life_s": 4.0}, "from one tick to the next"),
+        ({"cost_half_life_s": 1.0}, "from one tick to the next"),
+        ({"slo_s": 9.0}, "at least two ticks"),
+        ({"verify_ticks": 120}, "under bar_s"),
+        ({"bar_s": 15.0}, "under bar_s"),
+        ({"hung_s": 5.0}, "hung before it is blamed"),
+        ({"learn_half_life_s": 3600.0}, "never be warm"),
+        ({"sustained_s": 13}, "second by second"),
+        ({"target_rho": 0.84}, "still be hot"),
+        ({"confirm_window": 8}, "longer than the objective"),
+        ({"strike_window_s": 600.0}, "forgotten before its calm"),
+        ({"limit_s": 30.0}, "before its token can be seen calm"),
+        ({"repeat_s": 1200.0}, "nothing can be approved"),
+        ({"proposal_s": 1.0, "repeat_s": 1.0}, "before anybody reads it"),
+        ({"guard_cost_ratio": 1.0}, "every token would be suspect"),
+        ({"deploy_ratio": 0.5}, "every minute would be a deploy"),
+        ({"benefit_ratio": 0.5}, "cost more than it saves"),
+        ({"hold_max_s": 40.0}, "break the objective"),
+        ({"stale_s": 31.0}, "older than the objective"),
+        ({"gate_rho_early": 1.1}, "early means before"),
+        ({"gate_rho_early": 0.84}, "moved again at once"),
+        ({"dispersion": 1.0}, "in the range"),
+        ({"dispersion": 300.0}, "in the range"),
     ],
 )
 def test_an_impossible_policy_is_refused_with_its_name(wrong: dict, says: str) -> None:

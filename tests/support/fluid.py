@@ -1,16 +1,17 @@
 """A small fluid model of one pipeline, second by second, that speaks telemetry: the policy's tests run on it.
 
-One general slot and one overflow slot with a second of work each; FIFO per partition, equal shares of work over the partitions with a backlog; forwarding is
+One general slot and one slot in each side lane with a second of work each; FIFO per partition, equal shares of work over the partitions with a backlog; forwarding is
 instantaneous a second after the route. Everything is deterministic given the seed.
 """
 
+import math
 from collections import deque
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from ingestion.contracts.names import Lane
+from ingestion.contracts.names import SIDE_LANES, Lane
 from ingestion.contracts.routes import Mode
 from ingestion.contracts.telemetry import (
     OTHER,
@@ -19,6 +20,7 @@ from ingestion.contracts.telemetry import (
     PartitionLoad,
     ProbeReport,
     TokenLoad,
+    Trouble,
     WorkerReport,
 )
 from isolator.baseline import Baseline
@@ -64,6 +66,11 @@ class World:
     assigned: Callable[[int], float] = lambda _t: 1e6
     billed_to: Callable[[str], str] = lambda token: token
     """Who a token's work is billed to: a handler may blame the wrong one."""
+    hung: Callable[[int], tuple[str, int, float] | None] = lambda _t: None
+    """The record that has been running: its token, its partition, for how many seconds."""
+    troubles: Callable[[int], tuple[Trouble, ...]] = lambda _t: ()
+    side_workers: frozenset[Lane] = frozenset(SIDE_LANES)
+    build: Callable[[int], str] = lambda _t: "dev"
     phase: int = 5
     t: int = 0
     decisions: list[tuple[int, Decision]] = field(default_factory=list)
@@ -74,30 +81,37 @@ class World:
         self.observer = Observer("p", self.policy, self.interner)
         self.baseline = Baseline(self.policy, self.interner)
         self.state = PolicyState(mode=self.mode, usual=self.baseline.usual())
-        self.queues: dict[Lane, list[deque[Batch]]] = {
-            lane: [deque() for _ in range(self.partitions)] for lane in (Lane.GENERAL, Lane.OVERFLOW)
-        }
+        self.queues: dict[Lane, list[deque[Batch]]] = {lane: [deque() for _ in range(self.partitions)] for lane in Lane}
         self.worst_age = 0.0
 
     # the model
     def _arrive(self) -> dict[tuple[str, int], int]:
         arrived: dict[tuple[str, int], int] = {}
+        self.tops: dict[tuple[str, int], int] = {}
         for source in self.sources:
-            each = source.rate(self.t) / len(source.partitions)
+            limit = self._limit(source.token)
+            each = min(source.rate(self.t), limit) / len(source.partitions)
             for p in source.partitions:
                 n = int(self.rng.poisson(each))
                 if n:
-                    arrived[source.token, p] = n
+                    arrived[source.token, p] = arrived.get((source.token, p), 0) + n
+                    top = -(-n // source.keys)
+                    self.tops[source.token, p] = max(self.tops.get((source.token, p), 0), top)
                     self.queues[Lane.GENERAL][p].append(Batch(source.token, n, source.cost(self.t), self.t))
         return arrived
 
+    def _limit(self, token: str) -> float:
+        route = self.state.routes.get(token)
+        limit = route.limit_at(self.ms) if route else None
+        return float("inf") if limit is None else limit
+
     def _forward(self) -> dict[tuple[str, int], float]:
-        away = {t for t, r in self.state.moved().items() if r.since_ms < self.ms}
+        away = {t: r.lane for t, r in self.state.moved().items() if r.since_ms < self.ms}
         forwarded: dict[tuple[str, int], float] = {}
         for p, queue in enumerate(self.queues[Lane.GENERAL]):
             for batch in [b for b in queue if b.token in away]:
                 queue.remove(batch)
-                self.queues[Lane.OVERFLOW][p].append(batch)
+                self.queues[away[batch.token]][p].append(batch)
                 forwarded[batch.token, p] = forwarded.get((batch.token, p), 0.0) + batch.events
         return forwarded
 
@@ -133,14 +147,16 @@ class World:
         self.t += 1
         arrived, forwarded = self._arrive(), self._forward()
         served, busy = self._serve(Lane.GENERAL, self.capacity(self.t))
-        side, side_busy = self._serve(Lane.OVERFLOW, 0.95)
+        sides = {lane: self._serve(lane, 0.95) for lane in SIDE_LANES}
         for queue in self.queues[Lane.GENERAL]:
             self.worst_age = max([self.worst_age, *(self.t - b.at for b in queue)])
         if not self.reports(self.t):
             return
         self._fold(ArrivalReport("p", self.ms, 1.0, tuple(self._rows(arrived))))
         self._fold(self._worker(Lane.GENERAL, served, busy, forwarded))
-        self._fold(self._worker(Lane.OVERFLOW, side, side_busy, {}))
+        for lane, (side, side_busy) in sides.items():
+            if lane in self.side_workers:
+                self._fold(self._worker(lane, side, side_busy, {}))
         self._fold(ProbeReport("p", self.ms, tuple(self._lanes())))
 
     def _fold(self, report: WorkerReport | ArrivalReport | ProbeReport) -> None:
@@ -151,7 +167,7 @@ class World:
         for p in range(self.partitions):
             mine = sorted(((n, t) for (t, q), n in arrived.items() if q == p), reverse=True)
             for n, token in mine[:64]:
-                yield TokenLoad(token, p, n, 100 * n, keys=min(n, keys[token]), top_key_records=-(-n // keys[token]))
+                yield TokenLoad(token, p, n, 100 * n, keys=min(n, keys[token]), top_key_records=self.tops[token, p])
             if rest := sum(n for n, _ in mine[64:]):
                 yield TokenLoad(OTHER, p, rest, 100 * rest)
 
@@ -162,8 +178,20 @@ class World:
         busy: dict[int, float],
         forwarded: dict[tuple[str, int], float],
     ) -> WorkerReport:
+        hung = self.hung(self.t) if lane is Lane.GENERAL else None
         loads = tuple(
-            PartitionLoad(p, 0, 0, 0, busy.get(p, 0.0), 0, 0, assigned_s=self.assigned(self.t))
+            PartitionLoad(
+                p,
+                0,
+                0,
+                0,
+                busy.get(p, 0.0),
+                0,
+                0,
+                assigned_s=self.assigned(self.t),
+                in_flight_token=hung[0] if hung and hung[1] == p else "",
+                in_flight_s=hung[2] if hung and hung[1] == p else 0.0,
+            )
             for p in range(self.partitions)
         )
         names = {*served, *forwarded}
@@ -183,7 +211,22 @@ class World:
             )
             for token, p in sorted(names)
         )
-        return WorkerReport("p", self.ms, 1.0, lane, "0", "dev", 0.05, loads, rows)
+        troubles = self.troubles(self.t) if lane is Lane.GENERAL else ()
+        # more than a thread's work takes more threads; less than one's is a stall, which nobody reports
+        threads = max(math.ceil(self.capacity(self.t)), 1) if lane is Lane.GENERAL else 1
+        return WorkerReport(
+            "p",
+            self.ms,
+            1.0,
+            lane,
+            "0",
+            self.build(self.t),
+            0.05 * threads,
+            loads,
+            rows,
+            troubles=troubles,
+            concurrency=threads,
+        )
 
     def _lanes(self) -> Iterable[LanePartition]:
         for lane, queues in self.queues.items():
@@ -198,20 +241,10 @@ class World:
         for _ in range(self.phase):
             self.second()
         self.phase = 5
-        usual = self.baseline.usual()
-        seen = self.observer.observe(self.ms, usual.cost, usual.population_cost)
-        state = PolicyState(
-            self.state.mode,
-            self.baseline.usual(),
-            self.state.routes,
-            self.state.marks,
-            self.state.watches,
-            self.state.hot,
-            self.state.unexplained,
-            self.state.said,
-        )
+        seen, usual = self.observer.look(self.ms, self.baseline, {**self.state.moved(), **self.state.limited()})
+        state = replace(self.state, usual=usual)
         decision = decide(seen, state, self.policy)
-        self.baseline.offer(seen.tick, seen.active_tokens, decision.held, calm=decision.calm)
+        self.baseline.learn(seen, decision.held, calm=decision.calm, odd=decision.odd)
         self.state = decision.state
         self.decisions.append((self.t, decision))
         return decision
