@@ -56,7 +56,9 @@ class PipelineConfig(Section):
     chunk_records: Annotated[int, Field(ge=1, le=100_000)] = 10_000
     """Records that one turn takes at most."""
     buffer_s: Annotated[float, Field(gt=0, le=60)] = 1.0
-    """Predicted work that is buffered per partition."""
+    """Predicted work that is buffered per partition (times `concurrency`)."""
+    buffer_mb: Annotated[float, Field(gt=0, le=100_000)] = 128.0
+    """Megabytes that a worker buffers at most, shared equally by its partitions; a partition always buffers at least one record."""
     hold_max_s: Annotated[float, Field(gt=0, le=60)] = 2.0
     """A token that cannot come back yet stops its partition for at most this long, then it is forwarded again."""
     hung_s: Annotated[float, Field(gt=0)] = 60.0
@@ -91,6 +93,8 @@ class CaptureConfig(Section):
     """How long a request waits for Kafka's confirmation before it is answered 503."""
     max_in_flight: Annotated[int, Field(ge=1)] = 100_000
     """Events that wait for confirmation in one process; beyond it requests are answered 429."""
+    required: dict[str, tuple[str, ...]] = Field(default_factory=dict)
+    """Properties that an event type must carry, by its name; without them it is taken, and counted as incomplete."""
 
 
 class ProbeConfig(Section):

@@ -2,7 +2,7 @@
 
 import asyncio
 import gc
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager, suppress
 from typing import Any, Final
 
@@ -16,9 +16,12 @@ from starlette.routing import Route
 from ingestion.capture import results
 from ingestion.capture.contract import openapi
 from ingestion.capture.endpoint import EventsEndpoint
+from ingestion.capture.following import LimitFollower
 from ingestion.capture.producing import Sender, producer_config
+from ingestion.capture.quality import Quality
 from ingestion.capture.results import Reply
 from ingestion.capture.tally import Tally
+from ingestion.capture.throttle import Limit, Throttle
 from ingestion.capture.topics import KafkaTopics, Topics, partition_of
 from ingestion.config import CaptureConfig, KafkaConfig, PipelineConfig
 from ingestion.contracts import telemetry
@@ -46,6 +49,10 @@ def create_app(
     )
     sender = Sender(pipeline.name, config, capture.delivery_timeout_s, registry)
     tally = Tally(pipeline.name, registry)
+    throttle = Throttle()
+
+    def limit(limits: Mapping[str, Limit]) -> None:
+        throttle.limits = limits
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
@@ -53,20 +60,24 @@ def create_app(
         before = gc.get_threshold()
         gc.set_threshold(*GC_THRESHOLD)
         app.state.topics = KafkaTopics(kafka, clock)
-        reporter = asyncio.create_task(_report(pipeline.name, sender, tally, app.state.topics, clock))
+        follower = LimitFollower(kafka, pipeline.name, limit)
+        follower.start()
+        reporter = asyncio.create_task(_report(pipeline.name, sender, tally, quality, app.state.topics, clock))
         try:
             yield
         finally:
             reporter.cancel()
             with suppress(asyncio.CancelledError):
                 await reporter
+            await asyncio.to_thread(follower.stop)
             await sender.stop()
             del app.state.topics  # its client goes on trying to connect for as long as it is referenced
             gc.set_threshold(*before)
 
+    quality = Quality(capture.required)
     app = FastAPI(title="Fairlane capture", lifespan=lifespan, docs_url=None, redoc_url=None, openapi_url=None)
     app.router.routes.append(
-        Route("/v1/events", EventsEndpoint(topic, capture, sender, tally, clock), methods=["POST"])
+        Route("/v1/events", EventsEndpoint(topic, capture, sender, tally, throttle, clock, quality), methods=["POST"])
     )
 
     @app.get("/openapi.json")
@@ -76,6 +87,7 @@ def create_app(
     @app.get("/metrics")
     async def metrics() -> Response:
         tally.in_flight(sender.in_flight)
+        tally.limits(throttle.active(int(clock.now() * 1000)))
         return Response(generate_latest(registry), headers={"content-type": CONTENT_TYPE_LATEST})
 
     @app.get("/livez")
@@ -117,7 +129,7 @@ def create_app(
     return app
 
 
-async def _report(pipeline: str, sender: Sender, tally: Tally, topics: Topics, clock: Clock) -> None:
+async def _report(pipeline: str, sender: Sender, tally: Tally, quality: Quality, topics: Topics, clock: Clock) -> None:
     """Send what capture answered to telemetry each second, for as long as the app lives."""
     partitions = 0
     last = clock.monotonic()
@@ -129,7 +141,7 @@ async def _report(pipeline: str, sender: Sender, tally: Tally, topics: Topics, c
             except LookupError:
                 continue  # counts are kept for the first report that can be sent
         now = clock.monotonic()
-        message = tally.report(int(clock.now() * 1000), now - last)
+        message = tally.report(int(clock.now() * 1000), now - last, quality.take())
         last = now
         sender.report(TELEMETRY_TOPIC, pipeline, telemetry.encode(message), partition_of(pipeline, partitions))
 

@@ -13,7 +13,7 @@ _PROBLEMS = {
     "413": "The body, or the number of events, is over the limit.",
     "415": "The body is not declared as JSON, or is compressed.",
     "422": "No event is valid; `errors` names each field.",
-    "429": "Too many events wait for confirmation; `Retry-After` tells when to come again.",
+    "429": "Too many events wait for confirmation, or a token is over its limit (then `results` tells which events were taken); `Retry-After` tells when to come again.",
     "503": "Kafka did not confirm every valid event; `results` tells which ones. Send the others again with the same event_id.",
 }
 
@@ -49,7 +49,7 @@ def openapi(config: CaptureConfig) -> dict[str, Any]:
         "required": ["event_id", "status"],
         "properties": {
             "event_id": {"type": ["string", "null"]},
-            "status": {"enum": ["accepted", "invalid", "unconfirmed", "not_sent"]},
+            "status": {"enum": ["accepted", "invalid", "unconfirmed", "not_sent", "limited"]},
             "errors": {"type": "array", "items": {"$ref": "#/components/schemas/FieldError"}},
             "reason": {"type": "string"},
         },

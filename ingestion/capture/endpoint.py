@@ -14,8 +14,10 @@ from uuid_utils import uuid7
 from ingestion.capture import limits, results, validate
 from ingestion.capture.limits import Head
 from ingestion.capture.producing import Sender
+from ingestion.capture.quality import Quality
 from ingestion.capture.results import Outcomes, Reply
 from ingestion.capture.tally import Tally
+from ingestion.capture.throttle import Throttle
 from ingestion.config import CaptureConfig
 from slo.clock import Clock
 from slo.errors import BodyTooSlow, FairlaneError, TooManyRequests
@@ -34,11 +36,22 @@ class ClientGone(Exception):
 class EventsEndpoint:
     """Takes events, and acknowledges those that Kafka confirmed."""
 
-    def __init__(self, topic: str, config: CaptureConfig, sender: Sender, tally: Tally, clock: Clock) -> None:
+    def __init__(
+        self,
+        topic: str,
+        config: CaptureConfig,
+        sender: Sender,
+        tally: Tally,
+        throttle: Throttle,
+        clock: Clock,
+        quality: Quality,
+    ) -> None:
         self._topic = topic
         self._config = config
         self._sender = sender
         self._tally = tally
+        self._throttle = throttle
+        self._quality = quality
         self._clock = clock
         self._rules = validate.Rules(
             max_event_bytes=config.max_event_bytes,
@@ -67,11 +80,14 @@ class EventsEndpoint:
         body = await self._body(receive)
         events = validate.parse(body, self._config.max_batch)
         batch = self._check(events, head, nul=_NUL_ESCAPE in body)
-        count = len(batch.positions)
         outcomes = Outcomes(batch.ids, batch.errors)
         self._tally.events(invalid=len(batch.errors))
-        if not count:
+        if not batch.positions:
             return _nothing_valid(outcomes, without_token=batch.without_token)
+        wait_s = self._limit(batch, outcomes) if self._throttle.limits else 0
+        count = len(batch.positions)
+        if not count:
+            return _limited(outcomes, wait_s)
         if self._sender.in_flight + count > self._config.max_in_flight:
             self._tally.events(throttled=count)
             waiting = self._sender.in_flight
@@ -83,7 +99,25 @@ class EventsEndpoint:
         if taken < count or not delivery.complete:
             return self._unconfirmed(outcomes, batch.positions, delivery.unconfirmed(), taken)
         self._tally.events(accepted=count)
-        return results.accepted(outcomes)
+        self._quality.note(events, batch.positions, batch.headers)
+        return _limited(outcomes, wait_s) if outcomes.limited else results.accepted(outcomes)
+
+    def _limit(self, batch: validate.Batch, outcomes: Outcomes) -> int:
+        """Take the events beyond their token's limit out of the batch; the seconds after which they may come again."""
+        now_s, now_ms = self._clock.monotonic(), int(self._clock.now() * 1000)
+        # the token is the first header of every record
+        tokens = [str(row[0][1]) for row in batch.headers]
+        kept = [n for n, token in enumerate(tokens) if self._throttle.admit(token, now_s, now_ms)]
+        if len(kept) == len(tokens):
+            return 0
+        stay = set(kept)
+        refused = [n for n in range(len(tokens)) if n not in stay]
+        outcomes.limited = frozenset(batch.positions[n] for n in refused)
+        self._tally.events(limited=len(refused))
+        batch.positions = [batch.positions[n] for n in kept]
+        batch.keys, batch.values = [batch.keys[n] for n in kept], [batch.values[n] for n in kept]
+        batch.headers = [batch.headers[n] for n in kept]
+        return max(self._throttle.retry_after_s(token) for token in {tokens[n] for n in refused})
 
     def _check(self, events: list[object], head: Head, *, nul: bool) -> validate.Batch:
         now_ms = int(self._clock.now() * 1000)
@@ -142,6 +176,19 @@ class EventsEndpoint:
             raise BodyTooSlow(
                 f"the body was not complete after {BODY_TIMEOUT_S:.0f} s: send it faster or in smaller batches"
             ) from None
+
+
+def _limited(outcomes: Outcomes, wait_s: int) -> Reply:
+    """429: some events are over their token's limit; the results tell which were taken."""
+    count = len(outcomes.limited)
+    return results.problem(
+        429,
+        "too-many-requests",
+        "The project key sends more than it may at the moment.",
+        f"{count:,} events are over the limit that their project key has for a while, because its load delays others: send those again later with the same event_id, and more slowly",
+        {"Retry-After": str(wait_s)},
+        results=outcomes.rows(),
+    )
 
 
 def _nothing_valid(outcomes: Outcomes, *, without_token: int) -> Reply:

@@ -9,7 +9,14 @@ EVENTS: Final = Metric(
     "counter",
     ("pipeline", "outcome"),
     "events",
-    "Events by what capture answered for them: accepted (confirmed by Kafka), invalid, throttled, unconfirmed.",
+    "Events by what capture answered for them: accepted (confirmed by Kafka), invalid, throttled, unconfirmed, limited (beyond its token's limit).",
+)
+LIMITED_TOKENS: Final = Metric(
+    "fairlane_capture_limited_tokens",
+    "gauge",
+    ("pipeline",),
+    "tokens",
+    "Tokens whose events this process limits, as the controller's routes say.",
 )
 REQUESTS: Final = Metric(
     "fairlane_capture_requests_total",
@@ -48,4 +55,12 @@ PRODUCERS_REPLACED: Final = Metric(
     "Kafka producers given up after a fatal error.",
 )
 
-METRICS: Final[tuple[Metric, ...]] = (EVENTS, REQUESTS, LATENCY, IN_FLIGHT, LATE_CONFIRMATIONS, PRODUCERS_REPLACED)
+METRICS: Final[tuple[Metric, ...]] = (
+    EVENTS,
+    LIMITED_TOKENS,
+    REQUESTS,
+    LATENCY,
+    IN_FLIGHT,
+    LATE_CONFIRMATIONS,
+    PRODUCERS_REPLACED,
+)

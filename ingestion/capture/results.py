@@ -21,6 +21,8 @@ UNCONFIRMED: Final = "unconfirmed"
 """Kafka did not confirm it in time: it may or may not be there, so send it again with the same event_id."""
 NOT_SENT: Final = "not_sent"
 """It was not given to Kafka: send it again."""
+LIMITED: Final = "limited"
+"""Its token is over its limit: send it again later, more slowly."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +51,7 @@ class Outcomes:
     errors: dict[int, list[FieldError]] = field(default_factory=dict)
     unconfirmed: dict[int, str] = field(default_factory=dict)
     not_sent: frozenset[int] = frozenset()
+    limited: frozenset[int] = frozenset()
 
     def rows(self) -> list[dict[str, Any]]:
         """The `results` array: `event_id`, `status`, and `errors` or `reason` where there are any."""
@@ -61,6 +64,8 @@ class Outcomes:
                 row |= {"status": UNCONFIRMED, "reason": self.unconfirmed[index]}
             elif index in self.not_sent:
                 row["status"] = NOT_SENT
+            elif index in self.limited:
+                row["status"] = LIMITED
             rows.append(row)
         return rows
 

@@ -1,12 +1,18 @@
 """What capture counts: for /metrics, and for the report that goes to telemetry each second."""
 
+from typing import Final
+
 from prometheus_client import CollectorRegistry
 
 from ingestion.capture import metrics
-from ingestion.contracts.telemetry import CaptureReport
+from ingestion.contracts.telemetry import CAPTURE_SLOW_S, CaptureReport, TypeCount
 
 LATENCIES_KEPT = 20_000
 """Latencies per interval; beyond it the interval's quantiles are of the first ones."""
+
+
+THEIR_DOING: Final = frozenset({408, 499})
+"""Statuses of requests whose time was the client's: its body came too slowly, or it left."""
 
 
 class Tally:
@@ -19,14 +25,19 @@ class Tally:
         self._invalid = events.labels(pipeline, "invalid")
         self._throttled = events.labels(pipeline, "throttled")
         self._unconfirmed = events.labels(pipeline, "unconfirmed")
+        self._limited = events.labels(pipeline, "limited")
+        self._limited_tokens = metrics.LIMITED_TOKENS.gauge(registry).labels(pipeline)
         self._requests = metrics.REQUESTS.counter(registry)
         self._by_status = {202: self._requests.labels(pipeline, "202")}
         self._latency = metrics.LATENCY.histogram(registry).labels(pipeline)
         self._in_flight = metrics.IN_FLIGHT.gauge(registry).labels(pipeline)
-        self._counts = [0, 0, 0, 0]
+        self._counts = [0, 0, 0, 0, 0]
         self._latencies: list[float] = []
+        self._answered = self._slow = 0
 
-    def events(self, *, accepted: int = 0, invalid: int = 0, throttled: int = 0, unconfirmed: int = 0) -> None:
+    def events(
+        self, *, accepted: int = 0, invalid: int = 0, throttled: int = 0, unconfirmed: int = 0, limited: int = 0
+    ) -> None:
         """Count events by what was answered for them."""
         counts = self._counts
         if accepted:
@@ -41,6 +52,9 @@ class Tally:
         if unconfirmed:
             self._unconfirmed.inc(unconfirmed)
             counts[3] += unconfirmed
+        if limited:
+            self._limited.inc(limited)
+            counts[4] += limited
 
     def request(self, status: int, seconds: float) -> None:
         """Count one answered request."""
@@ -49,6 +63,9 @@ class Tally:
             child = self._by_status[status] = self._requests.labels(self._pipeline, str(status))
         child.inc()
         self._latency.observe(seconds)
+        if status not in THEIR_DOING:
+            self._answered += 1
+            self._slow += seconds > CAPTURE_SLOW_S
         if len(self._latencies) < LATENCIES_KEPT:
             self._latencies.append(seconds)
 
@@ -56,13 +73,32 @@ class Tally:
         """Show how many events wait for confirmation."""
         self._in_flight.set(events)
 
-    def report(self, at_ms: int, interval_s: float) -> CaptureReport:
-        """What happened since the last report; begins the next interval."""
-        accepted, invalid, throttled, failed = self._counts
+    def limits(self, tokens: int) -> None:
+        """Show how many tokens are limited."""
+        self._limited_tokens.set(tokens)
+
+    def report(self, at_ms: int, interval_s: float, types: tuple[TypeCount, ...] = ()) -> CaptureReport:
+        """What happened since the last report, `types` included; begins the next interval."""
+        accepted, invalid, throttled, failed, limited = self._counts
         ordered = sorted(self._latencies)
-        self._counts, self._latencies = [0, 0, 0, 0], []
+        self._counts, self._latencies = [0, 0, 0, 0, 0], []
         quantiles = (_at(ordered, 0.5), _at(ordered, 0.99), ordered[-1]) if ordered else ()
-        return CaptureReport(self._pipeline, at_ms, interval_s, accepted, invalid, throttled, failed, quantiles)
+        answered, slow = self._answered, self._slow
+        self._answered = self._slow = 0
+        return CaptureReport(
+            self._pipeline,
+            at_ms,
+            interval_s,
+            accepted,
+            invalid,
+            throttled,
+            failed,
+            quantiles,
+            limited,
+            answered,
+            slow,
+            types,
+        )
 
 
 def _at(ordered: list[float], quantile: float) -> float:

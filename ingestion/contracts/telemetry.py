@@ -4,16 +4,48 @@ Five kinds of report and one of request travel there. `sli` messages are produce
 read_committed; all others are plain. Times ending in `_ms` are Unix milliseconds, durations ending in `_s` are seconds, work is handler seconds.
 """
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
 from enum import StrEnum
 from typing import Any, Final
 
 import orjson
 
+from ingestion.contracts import checks
+from ingestion.contracts.loads import OTHER, TokenLoad, TokenRows
 from ingestion.contracts.names import CONTRACT_VERSION, Lane
 
-OTHER: Final = "other"
-"""The row into which all tokens beyond a partition's top ones are folded."""
+__all__ = [
+    "CAPTURE_SLOW_S",
+    "FRESHNESS_BUCKETS_S",
+    "MOVED_WITHIN_S",
+    "OTHER",
+    "TOP_TOKENS",
+    "Action",
+    "ArrivalReport",
+    "CaptureReport",
+    "Command",
+    "Expected",
+    "Kind",
+    "LanePartition",
+    "Message",
+    "MinuteCount",
+    "PartitionLoad",
+    "Population",
+    "ProbeReport",
+    "SliCounts",
+    "TokenLoad",
+    "TokenRows",
+    "Trouble",
+    "TroubleKind",
+    "TypeCount",
+    "UnknownMessage",
+    "WorkerReport",
+    "decode",
+    "encode",
+    "kind_of",
+]
+
 TOP_TOKENS: Final = 64
 """Tokens a partition that are reported exactly."""
 FRESHNESS_BUCKETS_S: Final = (0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 15.0, 30.0, 60.0, 120.0, 300.0, 900.0, 3600.0)
@@ -21,6 +53,8 @@ FRESHNESS_BUCKETS_S: Final = (0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 15.0, 30.0, 6
 
 MOVED_WITHIN_S: Final = 900.0
 """What is promised to a moved token: visible within this many seconds of capture."""
+CAPTURE_SLOW_S: Final = 0.2
+"""A request to capture that took longer is slow."""
 
 
 class Population(StrEnum):
@@ -66,20 +100,23 @@ class PartitionLoad:
     retrying: bool = False
 
 
+class TroubleKind(StrEnum):
+    """Why a worker wants a token in quarantine."""
+
+    HUNG = "hung"
+    """Its record's handler call hung."""
+    FAILING = "failing"
+    """Its records fail with unknown errors: all of those of over 1 % of a minute's records."""
+
+
 @dataclass(frozen=True, slots=True)
-class TokenLoad:
-    """One token (or OTHER) on one partition: what a worker did for it, or, in an ArrivalReport, what arrived."""
+class Trouble:
+    """A token that hangs or fails its handler; the worker already wants it in quarantine, under the fence."""
 
     token: str
     partition: int
-    records: int
-    bytes: int
-    work_s: float = 0.0
-    keys: int = 0
-    """Distinct keys in the interval."""
-    top_key_records: int = 0
-    """Records of its busiest key, for the hot-key diagnosis."""
-    forwarded: int = 0
+    kind: TroubleKind
+    attempts: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,12 +130,13 @@ class WorkerReport:
     slot: str
     build: str
     overhead_s: float
-    """Seconds of the interval spent on neither handler nor waiting: what is missing from a capacity of 1."""
+    """Thread-seconds of the interval that went neither into the handler nor into waiting: what is missing from a capacity of `concurrency`."""
     partitions: tuple[PartitionLoad, ...] = ()
-    tokens: tuple[TokenLoad, ...] = ()
+    tokens: Sequence[TokenLoad] = ()
     moves_refused: bool = False
     """F would not fit in the offset metadata: new moves are refused on some partition."""
     concurrency: int = 1
+    troubles: tuple[Trouble, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +146,7 @@ class ArrivalReport:
     pipeline: str
     at_ms: int
     interval_s: float
-    tokens: tuple[TokenLoad, ...] = ()
+    tokens: Sequence[TokenLoad] = ()
     active_sketch: str = ""
     """Base64 of an Apache DataSketches HLL sketch of the tokens seen in the interval."""
 
@@ -174,6 +212,17 @@ class SliCounts:
 
 
 @dataclass(frozen=True, slots=True)
+class TypeCount:
+    """Taken events of one type (or OTHER): how many, and how many of them lack a required field, were seen before, came late (HISTORICAL)."""
+
+    name: str
+    events: int = 0
+    nulls: int = 0
+    duplicates: int = 0
+    late: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class CaptureReport:
     """What one capture process answered in the last second."""
 
@@ -186,6 +235,13 @@ class CaptureReport:
     failed: int = 0
     latency_s: tuple[float, ...] = ()
     """p50, p99 and max of the requests in the interval; empty for none."""
+    limited: int = 0
+    """Refused because their token is limited: the client's doing, in no SLI."""
+    requests: int = 0
+    """Requests answered, less those that the client gave up or sent too slowly."""
+    slow: int = 0
+    """Of these, answered later than CAPTURE_SLOW_S after their first byte."""
+    types: tuple[TypeCount, ...] = ()
 
 
 class Action(StrEnum):
@@ -200,6 +256,8 @@ class Action(StrEnum):
     CLEAR = "clear"
     APPROVE = "approve"
     DECLINE = "decline"
+    CHANGE = "change"
+    """Tells of a deploy or another change; moves nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -216,6 +274,12 @@ class Command:
     lane: Lane | None = None
     mode: str = ""
     expires_ms: int | None = None
+    service: str = ""
+    """What was changed (CHANGE only; its note is `reason`)."""
+    version: str = ""
+    """What it was changed to (CHANGE only)."""
+    happened_ms: int | None = None
+    """When it was changed (CHANGE only); None for now."""
 
 
 Message = WorkerReport | ArrivalReport | ProbeReport | SliCounts | CaptureReport | Command
@@ -237,6 +301,8 @@ _ROWS: Final[dict[str, type]] = {
     "lanes": LanePartition,
     "expected": Expected,
     "counts": MinuteCount,
+    "troubles": Trouble,
+    "types": TypeCount,
 }
 
 
@@ -248,7 +314,7 @@ def encode(message: Message) -> bytes:
     """The message as versioned JSON."""
     body: dict[str, Any] = {"v": CONTRACT_VERSION, "k": _NAMES[type(message)]}
     for name in message.__dataclass_fields__:
-        value = getattr(message, name)
+        value: Any = getattr(message, name)
         if name in _ROWS:
             value = [[getattr(row, f) for f in row.__dataclass_fields__] for row in value]
         body[name] = value
@@ -263,39 +329,50 @@ def kind_of(value: bytes) -> str:
 
 
 def decode(value: bytes) -> Message:
-    """The message in `value`. Fields that this build does not know are ignored, missing ones take their default.
+    """The message in `value`, `tokens` by column. Fields that this build does not know are ignored, missing ones take their default.
 
-    Raises UnknownMessage for anything that is not a message of this contract version.
+    Raises UnknownMessage for anything that is not a message of this contract version with a value of the right kind in every field and row: no number that is
+    missing, negative or not finite, no row of a wrong length. Whoever reads the result need not check it again.
     """
     try:
         body = orjson.loads(value)
         if body.pop("v") != CONTRACT_VERSION:
             raise UnknownMessage("telemetry of another contract version")
         cls = _KINDS[body.pop("k")]
-        known = cls.__dataclass_fields__
-        args = {name: _field(name, raw) for name, raw in body.items() if name in known}
-        return cls(**args)
+        known = _CHECKS[cls]
+        return cls(**{name: known[name](raw) for name, raw in body.items() if name in known})
     except UnknownMessage:
         raise
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, OverflowError) as error:
         raise UnknownMessage(f"not telemetry: {error}") from error
 
 
-def _field(name: str, raw: Any) -> Any:
-    if name in _ROWS:
-        return tuple(_row(_ROWS[name], row) for row in raw)
-    if name == "lane":
-        return None if raw is None else Lane(raw)
-    if name == "action":
-        return Action(raw)
-    if name == "canary_s":
-        return tuple((int(p), float(s)) for p, s in raw)
-    return tuple(raw) if isinstance(raw, list) else raw
+def _rows(cls: type) -> checks.Check:
+    """The check of a list of rows of `cls`: trailing fields with a default may be missing."""
+    columns = list(_checks(cls).values())
+
+    def row(values: Any) -> Any:
+        if type(values) is not list or len(values) > len(columns):
+            raise ValueError(f"not a row of {cls.__name__}")
+        return cls(*(check(value) for check, value in zip(columns, values, strict=False)))
+
+    return checks.many(row)
 
 
-def _row(cls: type, row: list[Any]) -> Any:
-    if cls is LanePartition:
-        row[0] = Lane(row[0])
-    elif cls is MinuteCount:
-        row[1], row[2] = Population(row[1]), Kind(row[2])
-    return cls(*row)
+def _checks(cls: type) -> dict[str, checks.Check]:
+    return {f.name: _BY_NAME.get(f.name) or checks.BY_TYPE.get(f.type) or _ENUMS[f.type] for f in fields(cls)}
+
+
+_ENUMS: Final[dict[object, checks.Check]] = {enum: enum for enum in (Action, Population, Kind, TroubleKind)}
+_BY_NAME: Final[dict[str, checks.Check]] = {
+    "partition": checks.partition,
+    "interval_s": checks.interval,
+    "concurrency": checks.positive,
+    "canary_s": checks.many(checks.pair(checks.partition, checks.number)),
+    "protected_histogram": checks.many(checks.count),
+    "latency_s": checks.many(checks.number),
+    "oldest_age_s": checks.number,
+    **dict.fromkeys(("position", "end", "committed", "log_start"), checks.offset),
+}
+_BY_NAME.update({name: _rows(cls) for name, cls in _ROWS.items() if cls is not TokenLoad}, tokens=TokenRows.parse)
+_CHECKS: Final = {cls: _checks(cls) for cls in _NAMES}

@@ -41,7 +41,7 @@ class Restorer:
     def restore(self, partitions: Sequence[int], give_up: Callable[[], bool]) -> dict[int, Restored]:
         """Position, F and suspect of each partition. Asks until Kafka answers; returns {} when `give_up` says so before."""
         waiting = [TopicPartition(self._topic, p) for p in partitions]
-        while True:
+        while waiting:
             try:
                 found = self._consumer.committed(waiting, timeout=_TRY_S)
                 if all(tp.error is None for tp in found):
@@ -49,12 +49,17 @@ class Restorer:
             except KafkaException as error:
                 log.info("%s: waiting for the committed offsets: %s", self._lane, error)
             if give_up():
-                return {}
+                break
+        return {}
 
     def _one(self, tp: TopicPartition) -> Restored:
         low, _ = self._consumer.get_watermark_offsets(tp, timeout=_TRY_S)
         position = tp.offset if tp.offset >= 0 else low
         lost = max(0, low - position)
+        if lost:
+            log.error(
+                "%s/%d: %d records were deleted by retention before they were handled", self._lane, tp.partition, lost
+            )
         if tp.offset >= 0:
             try:
                 fence, suspect = decode(tp.metadata)

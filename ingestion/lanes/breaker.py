@@ -10,6 +10,8 @@ LIMIT: Final = 0.01
 """Share of a minute's records that may fail for unknown reasons."""
 GRACE: Final = 10
 """Failures that are always given up as dead letters before the share is looked at: small numbers say little."""
+ONE_TOKEN: Final = 0.9
+"""Share of the failures from which on they count as one token's: a stray failure of another must not turn a sick token into a broken handler."""
 
 
 class Cause(StrEnum):
@@ -33,6 +35,8 @@ class Breaker:
     def handled(self, count: int, now: float) -> None:
         """`count` records were settled."""
         self._handled.append((now, count))
+        # here as well: without a failure nobody else forgets them
+        self._forget(now)
 
     def failed(self, token: str, now: float) -> Cause:
         """One record of the token has failed three times: whose fault is it? Notes it."""
@@ -42,7 +46,9 @@ class Breaker:
         if failed <= GRACE or failed <= LIMIT * (failed + sum(n for _, n in self._handled)):
             return Cause.RECORD
         most, count = Counter(t for _, t in self._failed).most_common(1)[0]
-        return Cause.TOKEN if count >= 0.9 * failed and most == token else Cause.HANDLER
+        if count < ONE_TOKEN * failed:
+            return Cause.HANDLER
+        return Cause.TOKEN if most == token else Cause.RECORD
 
     def _forget(self, now: float) -> None:
         while self._handled and self._handled[0][0] < now - WINDOW_S:

@@ -1,13 +1,24 @@
 """Fetched records of one partition that wait for their turn.
 
-Bounded by predicted work. The partition is paused only when its buffer is full, and resumed at half: every pause throws away librdkafka's prefetch.
+Bounded by predicted work, by records and by bytes. The partition is paused only when its buffer is full, and resumed at half: every pause throws away
+librdkafka's prefetch.
 """
 
+from dataclasses import dataclass
 from typing import Final
 
 from confluent_kafka import Message
 
 _COMPACT: Final = 4_096
+_SAMPLE: Final = 64
+
+
+@dataclass(frozen=True, slots=True)
+class Bound:
+    """What makes a buffer full: messages, or bytes of their values. One message always fits."""
+
+    messages: int
+    bytes: int
 
 
 class Buffer:
@@ -47,13 +58,21 @@ class Buffer:
         """The offset of the first waiting message."""
         return self._messages[self._head].offset() if len(self) else None
 
-    def full(self, bound: int) -> bool:
-        """Pause now? `bound`: messages that make the buffer's share of predicted work."""
-        return len(self) >= bound
+    def size(self) -> int:
+        """Bytes of the waiting values: exact up to 64 messages, beyond that an estimate from every n-th, at least 64 of them."""
+        step = max(1, len(self) // _SAMPLE)
+        if step == 1:
+            return sum(map(len, self._messages[self._head :]))
+        picked = self._messages[self._head :: step]
+        return sum(map(len, picked)) * len(self) // len(picked)
 
-    def low(self, bound: int) -> bool:
+    def full(self, bound: Bound) -> bool:
+        """Pause now?"""
+        return len(self) >= bound.messages or self.size() >= bound.bytes
+
+    def low(self, bound: Bound) -> bool:
         """Resume now?"""
-        return 2 * len(self) <= bound
+        return 2 * len(self) <= bound.messages and 2 * self.size() <= bound.bytes
 
     def message_at(self, offset: int) -> Message | None:
         """The waiting message with that offset."""

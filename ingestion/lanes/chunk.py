@@ -8,9 +8,10 @@ from ingestion.contracts.names import Lane
 from ingestion.contracts.records import Done, Invalid, Record, Retry
 from ingestion.contracts.telemetry import Kind
 from ingestion.lanes.handling import Job
+from ingestion.lanes.hooks import Moment
 from ingestion.lanes.layout import number
 from ingestion.lanes.settle import Failed, NotReached, Settled
-from ingestion.lanes.share import DEAD, Share, Verdict
+from ingestion.lanes.share import Share, Verdict, condemn
 
 
 @dataclass(slots=True)
@@ -28,6 +29,12 @@ class Chunk:
         """Records."""
         return sum(map(len, self.shares))
 
+    def moment(self, lane: Lane, slot: str) -> Moment:
+        """What a hook is told of it."""
+        forwards = sum(share.forwards() for share in self.shares)
+        local = len(self.rows) or len(self) - forwards
+        return Moment(lane, slot, self.turn, tuple(share.partition for share in self.shares), local, forwards)
+
     def prepare(self, lane: Lane) -> None:
         """Build the handler's records: local ones, in offset order within each partition. Canaries are nobody's work; what lacks a header is invalid."""
         for share in self.shares:
@@ -39,12 +46,12 @@ class Chunk:
                     self.records.append(record)
                     self.rows.append((share, i))
 
-    def apply(self, settled: Sequence[Settled]) -> dict[int, tuple[int, float]]:
-        """Take in the outcomes, cutting shares at their first Retry.
+    def apply(self, settled: Sequence[Settled]) -> dict[int, tuple[int, float | None]]:
+        """Take in the outcomes, cutting shares at their first Retry, or behind their first dead letter.
 
-        Returns, for partitions that must try again, how many of their records are settled and the wait in seconds that the handler asked for.
+        Returns, for partitions that must try again, how many of their records are settled and the wait in seconds that the handler asked for, None for no wait.
         """
-        cuts: dict[int, tuple[int, float]] = {}
+        cuts: dict[int, tuple[int, float | None]] = {}
         for (share, i), outcome in zip(self.rows, settled, strict=True):
             if share.costs is None:
                 share.costs = {}
@@ -54,11 +61,8 @@ class Chunk:
                 condemn(share, i, Verdict(Kind.INVALID, "invalid", outcome.reason))
             elif isinstance(outcome, Failed):
                 condemn(share, i, Verdict(Kind.DEAD, "handler-error", outcome.error))
-            else:
-                after = outcome.after if isinstance(outcome, Retry) else 0.1
-                first, wait = cuts.get(share.partition, (i, 0.0))
-                is_first = i <= first and not isinstance(outcome, NotReached)
-                cuts[share.partition] = (min(first, i), after if is_first else max(wait, 0.1))
+            elif share.partition not in cuts or i < cuts[share.partition][0]:
+                cuts[share.partition] = (i, _wait(outcome))
         for share in self.shares:
             if share.partition in cuts:
                 share.cut(cuts[share.partition][0])
@@ -66,12 +70,10 @@ class Chunk:
         return cuts
 
 
-def condemn(share: Share, index: int, verdict: Verdict) -> None:
-    """This record goes to the dead letters."""
-    if share.codes is None:
-        share.codes = [0] * len(share)
-    share.codes[index] = DEAD
-    share.verdicts[index] = verdict
+def _wait(outcome: Retry | NotReached) -> float | None:
+    if isinstance(outcome, Retry):
+        return outcome.after
+    return 0.0 if outcome.rest else None
 
 
 def record_of(share: Share, index: int, lane: Lane) -> Record | Verdict | None:

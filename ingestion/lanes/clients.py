@@ -19,7 +19,10 @@ def lane_consumer(kafka: KafkaConfig, pipeline: PipelineConfig, lane: Lane, on_e
         "partition.assignment.strategy": "range,roundrobin",
         "session.timeout.ms": int(pipeline.session_timeout_s * 1000),
         "heartbeat.interval.ms": max(100, int(pipeline.session_timeout_s * 300)),
-        "max.poll.interval.ms": 300_000,
+        # the loop polls all the time, also while the handler runs: a worker that is stuck must not hold its whole group up
+        "max.poll.interval.ms": int(
+            1000 * max(3 * pipeline.transaction_timeout_s, pipeline.session_timeout_s) + 15_000
+        ),
         "isolation.level": "read_committed",
         "enable.auto.commit": False,
         "enable.auto.offset.store": False,
@@ -62,5 +65,13 @@ def transactional_producer(
 
 
 def plain_producer(kafka: KafkaConfig, on_error: OnError) -> Producer:
-    """For reports: losing one is no harm."""
-    return Producer({**kafka.client(), "acks": "1", "linger.ms": 5, "message.timeout.ms": 5_000, "error_cb": on_error})
+    """For reports: losing one is no harm. Without a partition a message goes to crc32(key) % partitions, of as many as there are by now."""
+    own: dict[str, Any] = {
+        "acks": "1",
+        "linger.ms": 5,
+        "message.timeout.ms": 5_000,
+        "partitioner": "consistent",
+        "topic.metadata.refresh.interval.ms": 30_000,
+        "error_cb": on_error,
+    }
+    return Producer({**kafka.client(), **own})

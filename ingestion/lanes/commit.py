@@ -16,6 +16,7 @@ from ingestion.lanes.fence import Fence
 from ingestion.lanes.layout import Headers, number
 from ingestion.lanes.metadata import Suspect
 from ingestion.lanes.metadata import encode as encode_metadata
+from ingestion.lanes.oversize import Room, buried_value
 from ingestion.lanes.share import Share
 from ingestion.lanes.sli import Tally
 from ingestion.lanes.tokens import Names
@@ -48,7 +49,13 @@ class Contents:
     """Produces a chunk's records into the open transaction, and afterwards says which offsets and F go with them."""
 
     def __init__(
-        self, pipeline: PipelineConfig, lane: Lane, partitions: Partitions, names: Names, transactor: Transactor
+        self,
+        pipeline: PipelineConfig,
+        lane: Lane,
+        partitions: Partitions,
+        names: Names,
+        transactor: Transactor,
+        room: Room,
     ) -> None:
         self._pipeline = pipeline
         self._lane = lane
@@ -56,6 +63,7 @@ class Contents:
         self._partitions = partitions
         self._names = names
         self._transactor = transactor
+        self._room = room
 
     def produce(self, shares: list[Share], tally: Tally) -> None:
         """Forwards and dead letters in offset order, then the counts."""
@@ -110,6 +118,7 @@ class Contents:
         appended = message.timestamp()[1]
         if self._lane is not Lane.GENERAL:
             appended = number(dict(headers or ()).get(h.APPENDED_AT)) or appended
-        more = dead_headers(message, headers, self._lane, share.verdicts[index], appended)
+        value, left_out = buried_value(message, headers, self._room)
+        more = dead_headers(message, headers, self._lane, share.verdicts[index], appended, left_out)
         target = share.partition % self._partitions.dead
-        self._transactor.produce(self._pipeline.names.dead, message.value(), message.key(), target, None, more)
+        self._transactor.produce(self._pipeline.names.dead, value, message.key(), target, None, more)

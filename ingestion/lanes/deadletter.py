@@ -1,5 +1,7 @@
 """The record that is given up, as it goes to the dead letters: everything it had, and why."""
 
+from typing import Final
+
 from confluent_kafka import Message
 
 from ingestion.contracts import headers as h
@@ -7,11 +9,14 @@ from ingestion.contracts.names import Lane
 from ingestion.lanes.layout import Headers
 from ingestion.lanes.share import Verdict
 
-_DETAIL_LIMIT = 500
+DETAIL_LIMIT: Final = 500
+"""Characters of a dead letter's detail."""
 
 
-def dead_headers(message: Message, headers: Headers | None, lane: Lane, verdict: Verdict, appended_at: int) -> Headers:
-    """Headers of the dead letter: the record's own, its append time and source in general, the reason, and where it was given up."""
+def dead_headers(
+    message: Message, headers: Headers | None, lane: Lane, verdict: Verdict, appended_at: int, more: str = ""
+) -> Headers:
+    """Headers of the dead letter: the record's own, its append time and source in general, the reason (and `more` of it), and where it was given up."""
     place = f"{message.topic()}/{message.partition()}/{message.offset()}".encode()
     own = list(headers or ())
     if not any(name == h.LANE_SOURCE for name, _ in own):
@@ -19,7 +24,7 @@ def dead_headers(message: Message, headers: Headers | None, lane: Lane, verdict:
     return [
         *own,
         (h.DEAD_REASON, verdict.reason.encode(errors="replace")),
-        (h.DEAD_DETAIL, verdict.detail[:_DETAIL_LIMIT].encode(errors="replace")),
+        (h.DEAD_DETAIL, (verdict.detail[: DETAIL_LIMIT - len(more)] + more).encode(errors="replace")),
         (h.DEAD_LANE, lane.encode()),
         (h.DEAD_SOURCE, place),
     ]

@@ -11,6 +11,7 @@ from typing import Any, cast
 from ingestion.config import PipelineConfig, SinkConfig
 from ingestion.contracts.names import Lane
 from ingestion.contracts.records import Done, Handler, Invalid, Outcome, Record, Retry
+from ingestion.lanes.settle import Interrupted
 from slo.errors import HandlerError
 
 
@@ -35,7 +36,10 @@ class PerRecord:
         self._current: dict[int, tuple[Record, float]] = {}
 
     def handle(self, batch: Sequence[Record], /) -> Sequence[Outcome]:
-        """Call the function for each record; after a Retry the rest of that partition is not tried."""
+        """Call the function for each record; after a Retry the rest of that partition is not tried.
+
+        Raises Interrupted when the function raises in a batch of several, and what it raises when it was given one.
+        """
         outcomes: list[Outcome] = []
         waiting: dict[int, Retry] = {}
         me = get_ident()
@@ -57,6 +61,10 @@ class PerRecord:
                         f"handler {self._name} answered {outcome!r}: return None, Done(), Invalid(reason) or Retry(after)"
                     )
                 outcomes.append(outcome)
+        except Exception as error:
+            if len(batch) == 1:
+                raise
+            raise Interrupted(outcomes, error) from error
         finally:
             self._current.pop(me, None)
         return outcomes

@@ -2,27 +2,47 @@
 
 import queue
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass
 from time import monotonic
 from typing import Final
-from zlib import crc32
 
 from ingestion.contracts.records import Handler, Record
 from ingestion.lanes.handler import PerRecord
+from ingestion.lanes.parts import parts_of
 from ingestion.lanes.settle import NOT_REACHED, Settled, Settler
 from slo.clock import Clock
 
 _CLOSE_S: Final = 1.0
 """How long all threads together may take to end."""
 
-_Task = tuple["Job", int, list[int]]
+_PIECES: Final = 4
+"""Parts a thread of a handler that is called record by record: a thread that is done early takes another."""
+
+_Task = tuple["Job", list[int]]
+
+
+@dataclass(frozen=True, slots=True)
+class Flight:
+    """A call of the handler that has not returned yet, and its seconds. `record` None: it is one of `batch`, nobody can tell which."""
+
+    record: Record | None
+    batch: Sequence[Record]
+    seconds: float
+
+    @property
+    def token(self) -> str:
+        """Whose record it is: the record's token, or the one that all of the batch share, else ""."""
+        first = self.record or self.batch[0]
+        return first.token if self.record or all(r.token == first.token for r in self.batch) else ""
 
 
 class Job:
-    """One batch on its way through the handler."""
+    """One batch on its way through the handler. `careful`: partitions whose records are handed over one by one, because a batch of them hung."""
 
-    def __init__(self, batch: Sequence[Record], parts: int, started: float) -> None:
+    def __init__(self, batch: Sequence[Record], parts: int, started: float, careful: Collection[int] = ()) -> None:
         self.batch = batch
+        self.careful = careful
         self.started = started
         """Monotonic seconds."""
         self.settled: list[Settled] = [NOT_REACHED] * len(batch)
@@ -30,6 +50,9 @@ class Job:
         """Handler seconds, summed over the threads."""
         self.errors = 0
         self.crash: BaseException | None = None
+        self.cancelled = False
+        self.begun = False
+        """A thread has taken part of it up."""
         self.running: dict[int, Settler] = {}
         """Thread -> who settles its part of the batch."""
         self._left = parts
@@ -37,6 +60,10 @@ class Job:
         self._done = threading.Event()
         if not parts:
             self._done.set()
+
+    def cancel(self) -> None:
+        """Nobody wants its outcomes any more: parts that no thread has begun are left out."""
+        self.cancelled = True
 
     def finish(self, seconds: float, errors: int) -> None:
         """One part is done."""
@@ -75,33 +102,37 @@ class Handling:
         for thread in self._threads:
             thread.start()
 
-    def start(self, batch: Sequence[Record]) -> Job:
-        """Hand a batch over; returns at once."""
-        parts = self._parts(batch)
-        job = Job(batch, len(parts), self._clock.monotonic())
-        for number, part in enumerate(parts):
-            self._tasks.put((job, number, part))
+    def start(
+        self, batch: Sequence[Record], costs: Sequence[float] | None = None, careful: Collection[int] = ()
+    ) -> Job:
+        """Hand a batch over; returns at once. `costs`: each record's predicted seconds, to load the threads evenly; `careful`: see Job."""
+        parts = self._parts(batch, costs)
+        job = Job(batch, len(parts), self._clock.monotonic(), careful)
+        for part in parts:
+            self._tasks.put((job, part))
         return job
 
-    def in_flight(self, job: Job) -> tuple[Record | None, float]:
-        """The record that has been running longest and its seconds; None when the handler takes batches and nobody can tell which one.
+    def flights(self, job: Job) -> list[Flight]:
+        """The calls that run now, the longest first. Empty before a thread has taken the job up, between two calls, and when it is done.
 
         The time is that of one call of the handler: settling a batch record by record may rightly take longer than any call may.
         """
-        now = self._clock.monotonic()
-        if isinstance(self._handler, PerRecord):
-            records = [c for thread in list(job.running) if (c := self._handler.current(thread)) is not None]
-            if records:
-                record, since = min(records, key=lambda c: c[1])
-                return record, max(0.0, self._handler.clock() - since)
-        settlers = list(job.running.values())
-        if not settlers:  # waits for a thread: whatever holds them all has been at it for as long
-            return None, 0.0 if job.done else now - job.started
-        calls = [call for settler in settlers if (call := settler.calling) is not None]
-        if not calls:
-            return None, 0.0
-        batch, since = min(calls, key=lambda c: c[1])
-        return (batch[0] if len(batch) == 1 else None), now - since
+        now, found = self._clock.monotonic(), []
+        for thread, settler in list(job.running.items()):
+            call = settler.calling
+            if call is None:
+                continue
+            batch, since = call
+            if not isinstance(self._handler, PerRecord):
+                found.append(Flight(batch[0] if len(batch) == 1 else None, batch, now - since))
+            elif (current := self._handler.current(thread)) is not None:
+                record, started = current
+                found.append(Flight(record, batch, max(0.0, self._handler.clock() - started)))
+        return sorted(found, key=lambda flight: -flight.seconds)
+
+    def waited(self, job: Job) -> float:
+        """Seconds for which no thread has had time for the job, because all hang in calls of jobs that were given up; 0 once one has begun."""
+        return 0.0 if job.done or job.begun else self._clock.monotonic() - job.started
 
     def close(self) -> None:
         """Let the threads end when their batch is done, and close a handler that can be closed."""
@@ -117,25 +148,28 @@ class Handling:
         if callable(close) and not alive:
             close()
 
-    def _parts(self, batch: Sequence[Record]) -> list[list[int]]:
+    def _parts(self, batch: Sequence[Record], costs: Sequence[float] | None) -> list[list[int]]:
         if not batch:
             return []  # a chunk of forwards alone: nothing is the handler's
         if self._concurrency == 1:
             return [list(range(len(batch)))]
-        parts: dict[int, list[int]] = {}
-        for i, record in enumerate(batch):
-            parts.setdefault((crc32(record.key or b"") + record.partition) % self._concurrency, []).append(i)
-        return list(parts.values())
+        # a handler of batches loses by every cut: one part a thread
+        pieces = self._concurrency * (_PIECES if isinstance(self._handler, PerRecord) else 1)
+        return parts_of([(r.partition, r.key) for r in batch], pieces, costs)
 
     def _work(self) -> None:
         while (task := self._tasks.get()) is not None:
-            job, _, part = task
+            job, part = task
+            if job.cancelled:
+                job.finish(0.0, 0)
+                continue
             me = threading.get_ident()
             batch = job.batch if len(part) == len(job.batch) else [job.batch[i] for i in part]
             start = self._clock.monotonic()
+            job.begun = True
             settler = job.running[me] = Settler(self._handler, self._clock, self._give_up, self._stop.wait)
             try:
-                for i, settled in zip(part, settler.settle(batch), strict=True):
+                for i, settled in zip(part, settler.settle(batch, job.careful), strict=True):
                     job.settled[i] = settled
             except BaseException as error:  # SystemExit in a handler must not leave the chunk waiting for ever
                 job.crash = error

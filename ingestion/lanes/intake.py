@@ -6,11 +6,25 @@ from typing import Any, Final
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 
+from ingestion.lanes.buffer import Bound
 from ingestion.lanes.owned import Owned
+from slo.errors import KafkaRefused
 
 log = logging.getLogger(__name__)
 
 _LEAST: Final = 256
+_MEGABYTE: Final = 1_000_000
+_DENIED: Final = {
+    KafkaError.GROUP_AUTHORIZATION_FAILED: "may not join the group; allow READ on it",
+    KafkaError.TOPIC_AUTHORIZATION_FAILED: "may not read the topic; allow READ and DESCRIBE on it",
+    KafkaError.CLUSTER_AUTHORIZATION_FAILED: "is not authorised on the cluster",
+    KafkaError.SASL_AUTHENTICATION_FAILED: "could not authenticate; check kafka.sasl.* in the configuration",
+    KafkaError.INVALID_GROUP_ID: "uses a group id that Kafka refuses",
+    KafkaError.INCONSISTENT_GROUP_PROTOCOL: "finds members of another kind in the group; nothing else may use it",
+    KafkaError.GROUP_MAX_SIZE_REACHED: "does not fit in the group: group.max.size is reached",
+    KafkaError.INVALID_SESSION_TIMEOUT: "asks for a session timeout that the broker refuses; change pipeline.session_timeout_s",
+}
+"""What waiting does not mend: the worker ends and says so."""
 
 
 class Intake:
@@ -66,11 +80,19 @@ class Intake:
         """Is anything buffered?"""
         return any(len(one.buffer) for one in self.owned.values())
 
-    def balance(self, buffer_s: float, most: int) -> None:
-        """Pause partitions whose buffer is full, resume those that are down to half. A buffer holds `buffer_s` of predicted work, `most` records at most."""
+    def appetite(self, least: int, chunk_records: int) -> int:
+        """Records to fetch at most: what a chunk lacks. Always some, so that no partition hides behind another's backlog."""
+        return max(least, chunk_records - sum(len(one.buffer) for one in self.owned.values()))
+
+    def balance(self, buffer_s: float, most: int, megabytes: float) -> None:
+        """Pause partitions whose buffer is full, resume those that are down to half.
+
+        A buffer holds `buffer_s` of predicted work, at most `most` records, and its part of `megabytes` for all of them.
+        """
         pause, resume = [], []
+        share = max(1, int(megabytes * _MEGABYTE / max(1, len(self.owned))))
         for p, one in self.owned.items():
-            bound = max(_LEAST, min(most, int(buffer_s / one.record_s)))
+            bound = Bound(max(_LEAST, min(most, int(buffer_s / one.record_s))), share)
             if one.buffer.paused:
                 if one.buffer.low(bound):
                     resume.append(p)
@@ -117,13 +139,20 @@ class Intake:
 
     def _event(self, message: Message) -> None:
         error, partition = message.error(), message.partition()
-        one = self.owned.get(-1 if partition is None else partition)
-        if error is None or one is None:
+        if error is None:
             return
         code = error.code()
-        if code == KafkaError._PARTITION_EOF:  # noqa: SLF001  # its public name
+        if code in _DENIED or error.fatal():
+            why = _DENIED.get(code, "cannot go on")
+            raise KafkaRefused(f"the worker of {self._topic} {why}. Kafka says: {error.str()}")
+        # an error of the whole consumer comes without a topic, but as of partition 0
+        one = self.owned.get(partition) if message.topic() and partition is not None else None
+        if one is None:
+            log.warning("%s: %s", self._topic, error.str())
+        elif code == KafkaError._PARTITION_EOF:  # noqa: SLF001  # its public name
             one.eof = message.offset() or 0
         elif code in (KafkaError._AUTO_OFFSET_RESET, KafkaError.OFFSET_OUT_OF_RANGE):  # noqa: SLF001
+            log.error("%s/%s: the position is out of the log's range; was the topic made anew?", self._topic, partition)
             self._out_of_range(one.partition)
         else:
             log.warning("%s/%s: %s", self._topic, partition, error.str())

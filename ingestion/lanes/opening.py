@@ -1,7 +1,9 @@
 """A worker's parts, opened against Kafka: every client it has, and what must exist before it starts."""
 
+import logging
 from collections.abc import Callable
 from dataclasses import dataclass
+from time import monotonic
 from typing import Final
 from zlib import crc32
 
@@ -10,11 +12,15 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, Producer
 from ingestion.config import KafkaConfig, PipelineConfig
 from ingestion.contracts.names import TELEMETRY_TOPIC, Lane
 from ingestion.lanes import clients
+from ingestion.lanes.caller import Caller, NotBack
 from ingestion.lanes.commit import Partitions
 from ingestion.lanes.neighbours import Neighbours
+from ingestion.lanes.oversize import Room, read_room
 from ingestion.lanes.routes import RouteFollower
 from ingestion.lanes.transaction import Transactor
 from slo.errors import BrokerUnreachable, RefusedTopic
+
+log = logging.getLogger(__name__)
 
 _LIMIT_S: Final = 10.0
 _ROUTES_S: Final = 5.0
@@ -30,9 +36,19 @@ class Parts:
     routes: RouteFollower
     neighbours: Neighbours | None
     partitions: Partitions
+    room: Room
 
-    def close(self) -> None:
-        """Close everything but the consumer, which leaves the group first."""
+    def close(self, limit_s: float) -> None:
+        """Close everything, the consumer first, so that it leaves the group. What Kafka does not answer within `limit_s` is left to its own time-outs."""
+        end = monotonic() + limit_s
+        try:
+            Caller("close").call(self._close, lambda: end - monotonic())
+        except NotBack:
+            log.warning("Kafka does not answer: its clients are left behind")
+
+    def _close(self) -> None:
+        self.consumer.close()
+        self.reports.flush(1.0)
         self.transactor.close()
         self.reports.close()
         self.routes.close()
@@ -70,4 +86,5 @@ def open_parts(
         routes,
         Neighbours(kafka, pipeline) if lane is Lane.GENERAL else None,
         Partitions(len(topics[names.dead].partitions), count, crc32(pipeline.name.encode()) % count),
+        read_room(kafka, names),
     )

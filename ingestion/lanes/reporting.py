@@ -9,7 +9,7 @@ from prometheus_client import CollectorRegistry
 
 from ingestion.config import PipelineConfig, WorkerConfig
 from ingestion.contracts.names import TELEMETRY_TOPIC, Lane
-from ingestion.contracts.telemetry import PartitionLoad, WorkerReport, encode
+from ingestion.contracts.telemetry import PartitionLoad, Trouble, WorkerReport, encode
 from ingestion.lanes import metrics
 from ingestion.lanes.account import Account, Usage, rows
 from ingestion.lanes.hold import Holds
@@ -61,7 +61,7 @@ class Meters:
 
 
 class Reporter:
-    """Sends a report when one is due. `partition`: where in the telemetry topic this pipeline's messages go."""
+    """Sends a report when one is due, to the telemetry partition of its pipeline: the client finds it, and notices when the topic grows."""
 
     def __init__(
         self,
@@ -69,7 +69,6 @@ class Reporter:
         lane: Lane,
         worker: WorkerConfig,
         producer: Producer,
-        partition: int,
         clock: Clock,
         meters: Meters,
     ) -> None:
@@ -77,7 +76,6 @@ class Reporter:
         self._lane = lane
         self._worker = worker
         self._producer = producer
-        self._partition = partition
         self._clock = clock
         self._meters = meters
         self._last = clock.monotonic()
@@ -103,11 +101,13 @@ class Reporter:
         holds: Holds,
         end: Callable[[int], int],
         in_flight: dict[int, tuple[str, float]],
+        troubles: tuple[Trouble, ...] = (),
     ) -> None:
         """Report the interval since the last time. `in_flight`: partition -> token ("" unknown) and seconds of the longest running record."""
         now = self._clock.monotonic()
         interval, self._last = now - self._last, now
-        overhead, self._spent = max(0.0, interval - self._spent), 0.0
+        # while the Kafka thread is busy for itself, none of the handler's threads has anything to do
+        overhead, self._spent = max(0.0, interval - self._spent) * self._pipeline.concurrency, 0.0
         usage, mine = account.take(), sorted(owned, key=lambda o: o.partition)
         refused = now < self._refused_until
         loads = []
@@ -144,16 +144,12 @@ class Reporter:
         for limit in _ROWS:
             value = encode(WorkerReport(
                 self._pipeline.name, at_ms, interval, self._lane, self._worker.slot, self._worker.build, overhead,
-                tuple(loads), rows(usage, limit), refused, self._pipeline.concurrency,
+                tuple(loads), rows(usage, limit), refused, self._pipeline.concurrency, troubles,
             ))  # fmt: skip
             if len(value) <= _MESSAGE_BYTES:
                 break
         try:
-            self._producer.produce(TELEMETRY_TOPIC, value, self._pipeline.name.encode(), self._partition)
+            self._producer.produce(TELEMETRY_TOPIC, value, self._pipeline.name.encode())
         except (BufferError, KafkaException) as error:
             log.warning("a worker report was not sent: %s", error)
         self._producer.poll(0)
-
-    def close(self) -> None:
-        """Send what is left, for a moment."""
-        self._producer.flush(1.0)

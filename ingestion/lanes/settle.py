@@ -1,8 +1,9 @@
 """Making sure of every record's outcome: calls the handler, bisects what raises, gives one record three tries."""
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
+from itertools import groupby
 from math import inf
 from typing import Any, Final
 
@@ -25,11 +26,27 @@ class Failed:
 
 @dataclass(frozen=True, slots=True)
 class NotReached:
-    """A record of the same partition before it must come again first."""
+    """A record of the same partition before it must come again first, or must have become a dead letter for good."""
+
+    rest: bool = True
+    """Does the partition rest before it comes again?"""
 
 
 Settled = Done | Invalid | Retry | Failed | NotReached
 NOT_REACHED: Final = NotReached()
+BEHIND_DEAD: Final = NotReached(rest=False)
+"""Behind a record that failed. Were it handled now and the failed one tried once more, because this chunk is cut or never committed, then that one could
+succeed after a later record of its key.
+"""
+
+
+class Interrupted(Exception):
+    """A handler of single records raised `error`; `outcomes` are those of the records before it, which need not be handled again."""
+
+    def __init__(self, outcomes: Sequence[Outcome], error: Exception) -> None:
+        super().__init__(str(error))
+        self.outcomes = outcomes
+        self.error = error
 
 
 class Settler:
@@ -45,38 +62,51 @@ class Settler:
         self._clock = clock
         self._give_up = give_up
         self._sleep = sleep
-        self._stopped: dict[int, int] = {}
+        self._stopped: dict[int, NotReached] = {}
         self.errors = 0
         self.calling: tuple[Sequence[Record], float] | None = None
         """What the handler is busy with, and since when (monotonic seconds); None between two calls."""
 
-    def settle(self, batch: Sequence[Record]) -> list[Settled]:
-        """One outcome per record; records behind a Retry in their partition may be NotReached.
+    def settle(self, batch: Sequence[Record], careful: Collection[int] = ()) -> list[Settled]:
+        """One outcome per record; records behind a Retry or a Failed in their partition may be NotReached.
 
+        Records of `careful` partitions are handed over one by one, so that the one which hangs is known.
         A Done always carries its cost: what the handler said plus an even share of the time that it did not explain, so costs add up to handler seconds.
         """
-        return self._settle(batch)
+        if not careful:
+            return self._settle(batch)
+        settled: list[Settled] = []
+        for one_by_one, run in groupby(batch, key=lambda record: record.partition in careful):
+            records = list(run)
+            for part in [[record] for record in records] if one_by_one else [records]:
+                settled += self._settle(part)
+        return settled
 
     def _settle(self, batch: Sequence[Record]) -> list[Settled]:
         if self._stopped:
-            open_ = [r.partition not in self._stopped for r in batch]
-            if not all(open_):
-                todo = [r for r, is_open in zip(batch, open_, strict=True) if is_open]
+            closed = [self._stopped.get(r.partition) for r in batch]
+            if any(closed):
+                todo = [r for r, why in zip(batch, closed, strict=True) if why is None]
                 found = iter(self._settle(todo) if todo else ())
-                return [next(found) if is_open else NOT_REACHED for is_open in open_]
+                return [next(found) if why is None else why for why in closed]
         start = self._clock.monotonic()
         try:
             outcomes = self._call(batch)
+        except Interrupted as stop:
+            return self._go_on(batch, stop)
         except Exception as error:
             self.errors += 1
             log.warning("handler failed on %d records: %s: %s", len(batch), type(error).__name__, error)
             return self._halve(batch, error)
         given = sum(o.cost for o in outcomes if isinstance(o, Done) and o.cost is not None)
         rest = max(0.0, self._clock.monotonic() - start - given) / len(batch)
+        return self._accept(batch, outcomes, rest)
+
+    def _accept(self, batch: Sequence[Record], outcomes: Sequence[Outcome], rest: float) -> list[Settled]:
         settled: list[Settled] = []
         for record, outcome in zip(batch, outcomes, strict=True):
             if isinstance(outcome, Retry):
-                self._stopped.setdefault(record.partition, record.offset)
+                self._stopped.setdefault(record.partition, NOT_REACHED)
             settled.append(Done((outcome.cost or 0.0) + rest) if isinstance(outcome, Done) else outcome)
         return settled
 
@@ -84,8 +114,23 @@ class Settler:
         self.calling = batch, self._clock.monotonic()
         try:
             return check(self._handler.handle(batch), len(batch))
+        except Interrupted as stop:
+            check(stop.outcomes, len(stop.outcomes))
+            raise
         finally:
             self.calling = None
+
+    def _go_on(self, batch: Sequence[Record], stop: Interrupted) -> list[Settled]:
+        """Nothing to bisect: the record is known, and those before it are done."""
+        self.errors += 1
+        at = len(stop.outcomes)
+        log.warning("handler failed on 1 record: %s: %s", type(stop.error).__name__, stop.error)
+        settled = self._accept(batch[:at], stop.outcomes, 0.0)
+        if batch[at].partition in self._stopped:
+            # it stands behind a Retry, so the handler should not have come to it
+            return settled + self._settle(batch[at:])
+        settled += self._halve(batch[at : at + 1], stop.error)
+        return settled + (self._settle(batch[at + 1 :]) if batch[at + 1 :] else [])
 
     def _halve(self, batch: Sequence[Record], error: Exception) -> list[Settled]:
         if len(batch) > 1:
@@ -102,13 +147,14 @@ class Settler:
                 error = again
                 continue
             if isinstance(outcome, Retry):
-                self._stopped.setdefault(record.partition, record.offset)
+                self._stopped.setdefault(record.partition, NOT_REACHED)
             elif isinstance(outcome, Done) and outcome.cost is None:
                 outcome = Done(self._clock.monotonic() - start)
             return [outcome]
         if self._give_up(record):
+            self._stopped.setdefault(record.partition, BEHIND_DEAD)
             return [Failed(f"{type(error).__name__}: {error}")]
-        self._stopped.setdefault(record.partition, record.offset)
+        self._stopped.setdefault(record.partition, NOT_REACHED)
         return [Retry()]  # the lane pauses as long as it has to
 
 

@@ -71,3 +71,11 @@ class Share:
         self.verdicts = {i: v for i, v in self.verdicts.items() if i < index}
         if self.costs is not None:
             self.costs = {i: c for i, c in self.costs.items() if i < index}
+
+
+def condemn(share: Share, index: int, verdict: Verdict) -> None:
+    """This record goes to the dead letters."""
+    if share.codes is None:
+        share.codes = [HERE] * len(share)
+    share.codes[index] = DEAD
+    share.verdicts[index] = verdict

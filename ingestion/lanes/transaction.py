@@ -7,17 +7,24 @@ Kafka finish the old transaction before anything is read again.
 import logging
 from collections.abc import Callable
 from enum import StrEnum
+from functools import partial
+from math import inf
+from time import monotonic
 from typing import Any, Final
 
 from confluent_kafka import KafkaError, KafkaException, Producer, TopicPartition
 
 from ingestion.contracts.names import Lane
+from ingestion.lanes.caller import Caller, NotBack
 from ingestion.lanes.hooks import ForcedAbort, ForcedUnknown, Point
 from ingestion.lanes.layout import Headers
 
 log = logging.getLogger(__name__)
 
 _INIT_TRY_S: Final = 5.0
+_STEP_S: Final = 0.2
+_HASTE_S: Final = 0.5
+_EVICTED: Final = (KafkaError.UNKNOWN_MEMBER_ID, KafkaError.ILLEGAL_GENERATION, KafkaError.FENCED_INSTANCE_ID)
 _FENCED: Final = (KafkaError._FENCED, KafkaError.INVALID_PRODUCER_EPOCH)  # noqa: SLF001  # its public name
 
 Landed = dict[tuple[int, int, Lane], int]
@@ -44,6 +51,13 @@ class Transactor:
     def __init__(self, make: Callable[[], Producer], timeout_s: float) -> None:
         self._make = make
         self._timeout_s = timeout_s
+        self.evicted = False
+        """A commit was refused because we are no member of the group any more. Whoever acts on it sets it back."""
+        self.too_large = False
+        """Kafka has refused a record for its size."""
+        self.deadline: Callable[[], float] = lambda: inf
+        """Monotonic seconds by which everything is to end, because the worker stops: a transaction that takes longer is left with its outcome unknown."""
+        self._caller = Caller("transactions")
         self._producer: Producer | None = None
         self._landed: Landed = {}
         self._failed: KafkaError | None = None
@@ -59,7 +73,9 @@ class Transactor:
                 return False
             producer = self._make()
             try:
-                producer.init_transactions(_INIT_TRY_S)
+                self._caller.call(partial(producer.init_transactions, _INIT_TRY_S), self._clock(_INIT_TRY_S))
+            except NotBack as error:
+                log.warning("the transactional producer is not ready: %s; making another", error)
             except KafkaException as error:
                 kafka_error = error.args[0]
                 producer.purge()
@@ -132,21 +148,25 @@ class Transactor:
             produce()
             at(Point.PRODUCED)
             # without forwards there is no L to wait for: committing waits for the rest
-            left = producer.flush(self._timeout_s) if self._bound else 0
+            left = self._flush(producer) if self._bound else 0
             if left:
                 raise NotDelivered(f"{left} records of the transaction were not delivered in {self._timeout_s:g} s")
             at(Point.FLUSHED)
             if self._failed is not None:
                 raise KafkaException(self._failed)
-            producer.send_offsets_to_transaction(offsets(self._landed), group(), self._timeout_s)
+            places, member = offsets(self._landed), group()
+            self._timely(partial(producer.send_offsets_to_transaction, places, member))
             at(Point.OFFSETS_SENT)
-            producer.commit_transaction(self._timeout_s)
+            self._timely(producer.commit_transaction)
             at(Point.COMMITTED)
         except ForcedAbort:
             return self._abort()
         except (ForcedUnknown, NotDelivered) as error:
             log.warning("outcome of the transaction unknown: %s", error)
             return self._destroy(Outcome.UNKNOWN)
+        except NotBack as error:
+            log.warning("outcome of the transaction unknown: %s", error)
+            return self._abandon(Outcome.UNKNOWN)
         except KafkaException as error:
             return self._judge(error.args[0])
         return Outcome.COMMITTED
@@ -154,11 +174,30 @@ class Transactor:
     def close(self) -> None:
         """Give the producer up; between transactions only, so there is nothing to finish."""
         producer, self._producer = self._producer, None
+        self._caller.close()
         if producer is not None:
             producer.close()
 
+    def _flush(self, producer: Producer) -> int:
+        """Wait until everything is delivered; returns how many records were not in time."""
+        left = self._clock(self._timeout_s)
+        while (missing := producer.flush(_STEP_S)) and left() > -_HASTE_S:
+            pass
+        return missing
+
+    def _timely(self, call: Callable[[float], object]) -> None:
+        """`call` with the transaction's time-out, in the caller's thread. Raises NotBack when it does not keep it, or when the worker stops and cannot wait."""
+        self._caller.call(partial(call, self._timeout_s), self._clock(self._timeout_s))
+
+    def _clock(self, limit_s: float) -> Callable[[], float]:
+        """Tells the seconds that are left of `limit_s` from now, or until the worker has to be gone."""
+        end = monotonic() + limit_s
+        return lambda: min(end, self.deadline()) - monotonic()
+
     def _judge(self, error: KafkaError) -> Outcome:
         log.warning("transaction failed: %s", error.str())
+        self.evicted = self.evicted or error.code() in _EVICTED
+        self.too_large = self.too_large or error.code() == KafkaError.MSG_SIZE_TOO_LARGE
         if error.code() in _FENCED:
             return self._destroy(Outcome.FENCED)
         if error.txn_requires_abort() and not error.fatal():
@@ -169,7 +208,10 @@ class Transactor:
 
     def _abort(self) -> Outcome:
         try:
-            self._open.abort_transaction(self._timeout_s)
+            self._timely(self._open.abort_transaction)
+        except NotBack as error:
+            log.warning("abort failed: %s", error)
+            return self._abandon(Outcome.UNKNOWN)
         except KafkaException as error:
             log.warning("abort failed: %s", error.args[0].str())
             return self._destroy(Outcome.UNKNOWN)
@@ -179,6 +221,11 @@ class Transactor:
         if self._producer is not None:
             self._producer.purge()
             self._producer = None
+        return outcome
+
+    def _abandon(self, outcome: Outcome) -> Outcome:
+        """Leave the producer to the thread that is stuck in it: the next one's `init_transactions` fences it."""
+        self._producer = None
         return outcome
 
     def _report(self, partition: int, token: int, lane: Lane) -> Callable[[KafkaError | None, Any], None]:

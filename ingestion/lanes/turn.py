@@ -23,12 +23,13 @@ class Source(Protocol):
 
 
 class _Cursor:
-    __slots__ = ("ended", "source", "spent", "taken")
+    __slots__ = ("charged", "ended", "source", "spent", "taken")
 
     def __init__(self, source: Source) -> None:
         self.source = source
         self.taken = 0
         self.spent = 0.0
+        self.charged = 0.0
         self.ended = False
 
     def advance(self, work: float, records: int) -> tuple[float, int]:
@@ -59,14 +60,19 @@ def choose(sources: Mapping[int, Source], budget_s: float, limit: int, credit: d
     waiting = dict(cursors)
     work, room, first = budget_s, limit, True
     while waiting and room > 0 and work > 0:
-        share, rows, ended = work / len(waiting), max(1, room // len(waiting)), []
+        # max-min: all that wait are raised to one level, which rises as those that need less drop out
+        level = (work + sum(c.charged for c in waiting.values())) / len(waiting)
+        rows, ended = max(1, room // len(waiting)), []
         for partition, cursor in waiting.items():
             saved = credit.get(partition, 0.0) if first else 0.0
-            spent, taken = cursor.advance(share + saved, min(rows, room))
+            spent, taken = cursor.advance(max(0.0, level - cursor.charged) + saved, min(rows, room))
+            cursor.charged += max(0.0, spent - saved)
             work -= max(0.0, spent - saved)
             room -= taken
             if first:
-                credit[partition] = share + saved if not taken and cursor.source.prefix else 0.0
+                credit[partition] = level + saved if cursor.source.prefix else 0.0
+            if cursor.taken:
+                credit[partition] = 0.0
             if cursor.ended:
                 ended.append(partition)
         first = False

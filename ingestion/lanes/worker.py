@@ -6,6 +6,8 @@ Side lanes never forward: they have an empty fence and no routes, and they commi
 
 import logging
 import threading
+from math import inf
+from time import monotonic
 from typing import Final
 
 from confluent_kafka import KafkaError
@@ -13,22 +15,24 @@ from prometheus_client import CollectorRegistry
 
 from ingestion.config import KafkaConfig, PipelineConfig, WorkerConfig
 from ingestion.contracts.names import Lane
-from ingestion.contracts.records import Handler, Record
+from ingestion.contracts.records import Handler
+from ingestion.contracts.telemetry import Trouble as TokenTrouble
 from ingestion.lanes.account import Account
-from ingestion.lanes.assignment import Restored, Restorer
+from ingestion.lanes.assignment import Restorer
+from ingestion.lanes.astray import Astray
 from ingestion.lanes.buffer import Buffer
 from ingestion.lanes.chunk import Chunk
 from ingestion.lanes.collector import held_back
 from ingestion.lanes.commit import Contents
-from ingestion.lanes.handling import Handling
+from ingestion.lanes.handling import Flight, Handling
 from ingestion.lanes.hold import Holds
 from ingestion.lanes.hooks import Hooks, Moment, NoHooks, Point
 from ingestion.lanes.intake import Intake
 from ingestion.lanes.ledger import Ledger
-from ingestion.lanes.metadata import CAREFUL, Suspect
 from ingestion.lanes.opening import open_parts
 from ingestion.lanes.owned import Owned
 from ingestion.lanes.reporting import Meters, Reporter
+from ingestion.lanes.suspects import accuse, hanging, in_flight, indictment, one_by_one, troubles
 from ingestion.lanes.taking import Taker
 from ingestion.lanes.tokens import Names
 from ingestion.lanes.trouble import Trouble
@@ -41,7 +45,9 @@ HUNG_EXIT: Final = 75
 _POLL_S: Final = 0.02
 _GRACE_S: Final = 5.0
 _WHILE_HANDLING: Final = 1_000
-_RETRY_S: Final = (0.1, 30.0)
+_CLOSE_S: Final = 1.5
+_STOP_S: Final = 3.0
+"""From the stop on, transactions get no more time than this: what they leave unknown the successor finishes."""
 
 
 class LaneWorker:
@@ -78,7 +84,9 @@ class LaneWorker:
         self._trouble = Trouble(lane, clock)
         self._chunk: Chunk | None = None
         self._exit: int | None = None
-        self._out_of_range = False
+        self._astray = Astray()
+        self._no_member_until = 0.0
+        self._until = inf
         self._stop = threading.Event()
         self._beat = clock.monotonic()
         self._joined = False
@@ -108,7 +116,7 @@ class LaneWorker:
             self._ledger.leaving = True
             if not self._finish(_GRACE_S):
                 log.warning("%s: stopped before the handler was done: its chunk comes again", self.lane)
-                self._chunk = None
+                self._give_up_chunk()
         finally:
             self._close()
         return self._exit or 0
@@ -119,12 +127,11 @@ class LaneWorker:
         """Rule 3 after an abort or an unknown outcome: forget buffers and F, read `committed()`, seek."""
         if not self._transactor.ready(self._stopping):
             return
-        owned = self._intake.owned
-        restored = self._restorer.restore(list(owned), self._stopping)
-        for p, found in restored.items():
-            self._note(p, found)
-            owned[p].rewound(found.position, found.fence, found.suspect, found.must_commit)
-            self._intake.seek(owned[p])
+        self._restore(list(self._intake.owned))
+        if self._transactor.evicted:
+            # `committed()` is the next owner's by now. Until the client has noticed, nothing may be taken: it would be handled beside that owner's records
+            self._transactor.evicted = False
+            self._no_member_until = self._clock.monotonic() + self._pipeline.session_timeout_s
 
     def drained(self, lane: Lane, partition: int, last: int) -> bool:
         """Rule 4: has that lane's group committed more than `last` on the partition? Not known means no."""
@@ -145,21 +152,29 @@ class LaneWorker:
         """librdkafka's position; -1001 from a seek until the next record."""
         return self._intake.position(partition)
 
+    def fetch(self, count: int, timeout_s: float) -> int:
+        """Poll the consumer: records go to the buffers, rebalances are answered. Returns how many records came."""
+        return self._intake.poll(count, timeout_s)
+
     # ---- one turn
 
     def _once(self) -> None:
-        if not self._transactor.usable or self._out_of_range:
-            self._out_of_range = False
+        if not self._transactor.usable:
             self.rewind()
             return
+        if strayed := self._astray.due(self._clock.monotonic()):
+            self._restore(strayed)
         start = self._clock.monotonic()
         waiting = self._intake.waiting()
-        self._intake.poll(self._appetite(), 0.0 if waiting else _POLL_S)
+        self.fetch(self._intake.appetite(_WHILE_HANDLING, self._pipeline.chunk_records), 0.0 if waiting else _POLL_S)
         if not waiting:
             self._reporter.spent(self._clock.monotonic() - start)
         self._routes.poll()
         self._tick()
-        self._intake.balance(self._pipeline.buffer_s, 2 * self._pipeline.chunk_records)
+        self._balance()
+        if self._no_member_until > self._clock.monotonic():
+            self._pause(_POLL_S)
+            return
         chunk = self._take()
         if chunk is None:
             self._ledger.commit_idle()
@@ -173,17 +188,15 @@ class LaneWorker:
             self._while_handling(chunk)
             if self._stopping():
                 return
-        self._intake.balance(self._pipeline.buffer_s, 2 * self._pipeline.chunk_records)
+        self._balance()
 
     def _take(self) -> Chunk | None:
         now = self._clock.monotonic()
         ready = [one for one in self._intake.owned.values() if len(one.buffer) and one.retry_at <= now]
         if not ready or not self._trouble.may_take() or now < self._ledger.not_before:
             return None
-        wanted: dict[bytes, Lane] = {}
-        if self.lane is Lane.GENERAL:
-            banished = self._trouble.banished
-            wanted = {**self._routes.wanted, **banished} if banished else self._routes.wanted
+        wanted = self._trouble.obey(self._routes.wanted) if self.lane is Lane.GENERAL else {}
+        self._taker.thorough = self._transactor.too_large
         chunk = self._taker.take(ready, wanted, self.drained, now)
         if self._taker.refused:
             self._reporter.refused()
@@ -193,22 +206,20 @@ class LaneWorker:
         if self._handling is None:
             return
         chunk.prepare(self.lane)
-        chunk.job = self._handling.start(chunk.records)
-
-    def _appetite(self) -> int:
-        """Records to fetch at most: what a chunk lacks. Always some, so that no partition hides behind another's backlog."""
-        ahead = sum(len(one.buffer) for one in self._intake.owned.values())
-        return max(_WHILE_HANDLING, self._pipeline.chunk_records - ahead)
+        careful = one_by_one(self._intake.owned[share.partition] for share in chunk.shares)
+        costs = self._taker.predictions.costs(share.tokens[i] for share, i in chunk.rows)
+        chunk.job = self._handling.start(chunk.records, costs, careful)
 
     def _while_handling(self, chunk: Chunk) -> None:
         self._beat = self._clock.monotonic()
-        self._intake.poll(_WHILE_HANDLING, 0.0)
-        self._intake.balance(self._pipeline.buffer_s, 2 * self._pipeline.chunk_records)
+        self.fetch(_WHILE_HANDLING, 0.0)
+        self._balance()
         self._tick()
         if chunk.job is not None and self._chunk is chunk and self._handling is not None:
-            record, seconds = self._handling.in_flight(chunk.job)
-            if seconds > self._pipeline.hung_s:
-                self._hung(chunk, record)
+            limit = self._pipeline.hung_s
+            hung = [flight for flight in self._handling.flights(chunk.job) if flight.seconds > limit]
+            if hung or self._handling.waited(chunk.job) > limit:
+                self._hung(hung)
 
     def _finish(self, wait_s: float) -> bool:
         """Wait for the present chunk's handler and commit; False when it needs longer. Also called from within a rebalance."""
@@ -236,16 +247,13 @@ class LaneWorker:
             log.error("the handler's thread ended: %r", job.crash)
             job.errors += 1
         self._meters.handler_errors.inc(job.errors)
-        self._trouble.settled(len(chunk.records), clean=not job.errors)
         waits = chunk.apply(job.settled)
-        low, high = _RETRY_S
-        for p, (settled, wait) in waits.items():
-            one = self._intake.owned[p]
-            again = 0.0 if settled else one.retry_delay * 2  # the same record once more
-            one.retry_delay = min(high, max(low, wait, again))
-            one.retry_at = now + one.retry_delay
+        self._trouble.settled(sum(len(share.costs or ()) for share in chunk.shares))
+        resting = {p: (settled, wait) for p, (settled, wait) in waits.items() if wait is not None}
+        for p, (settled, wait) in resting.items():
+            self._intake.owned[p].try_again(settled, wait, now)
         for share in chunk.shares:
-            if share.partition not in waits:
+            if share.partition not in resting:
                 self._intake.owned[share.partition].retry_delay = 0.0
         self._meters.paused.set(self._trouble.paused)
 
@@ -257,7 +265,7 @@ class LaneWorker:
         now = self._clock.monotonic()
         owned = {}
         for p, found in restored.items():
-            self._note(p, found)
+            self._meters.lost.inc(found.lost)
             owned[p] = Owned(p, Buffer(p), found.position, now, found.fence, found.suspect, found.must_commit)
         self._joined = True
         self._meters.ready.set(1)
@@ -273,55 +281,48 @@ class LaneWorker:
         self._leave(partitions)
 
     def _leave(self, partitions: list[int]) -> None:
-        self._chunk = None
+        self._give_up_chunk()
+        self._no_member_until = 0.0
         for p in partitions:
             self._taker.forget(p)
             self._meters.forget(p)
+            self._astray.forget(p)
+
+    def _give_up_chunk(self) -> None:
+        if self._chunk is not None and self._chunk.job is not None:
+            self._chunk.job.cancel()
+        self._chunk = None
 
     def _on_out_of_range(self, partition: int) -> None:
-        log.error(
-            "%s/%d: the committed offset is out of the log's range; was the topic made anew?", self.lane, partition
-        )
-        self._stop.wait(1.0)
-        self._out_of_range = True
+        self._astray.note(partition, self._clock.monotonic())
+
+    def _restore(self, partitions: list[int]) -> None:
+        owned = self._intake.owned
+        for p, found in self._restorer.restore(partitions, self._stopping).items():
+            self._meters.lost.inc(found.lost)
+            owned[p].rewound(found.position, found.fence, found.suspect, found.must_commit)
+            self._intake.seek(owned[p])
 
     def _on_fenced(self) -> None:
         if self._trouble.fenced():
             log.error("another worker of lane %s uses slot %s: give each its own --slot", self.lane, self.slot)
             self._exit = 1
 
-    def _note(self, partition: int, found: Restored) -> None:
-        if found.lost:
-            self._meters.lost.inc(found.lost)
-            log.error(
-                "%s/%d: %d records were deleted by retention before they were handled", self.lane, partition, found.lost
-            )
-
     # ---- a handler that hangs
 
-    def _hung(self, chunk: Chunk, record: Record | None) -> None:
-        """Commit the suspect with F at the chunk's start, and leave: a hung thread cannot be ended."""
-        self._meters.hung.inc()
+    def _hung(self, flights: list[Flight]) -> None:
+        """Commit the suspects with F at the chunk's start, tell the controller, and leave: a hung thread cannot be ended."""
+        self._meters.hung.inc(max(1, len(flights)))
         self._exit = HUNG_EXIT
-        self._chunk = None
-        suspects: dict[int, Suspect] = {}
-        if record is not None:
-            known = self._intake.owned[record.partition].suspect
-            again = known is not None and known.attempts != CAREFUL and known.offset == record.offset
-            attempts = known.attempts + 1 if known is not None and again else 1
-            suspects = {record.partition: Suspect(record.offset, min(attempts, CAREFUL - 1))}
-            log.error(
-                "the handler of lane %s hangs on %s, attempt %d: starting anew", self.lane, record.source, attempts
-            )
-        else:
-            suspects = {share.partition: Suspect(share.last, CAREFUL) for share in chunk.shares}
-            log.error(
-                "the handler of lane %s hangs in a batch of %d: its records will be tried one by one",
-                self.lane,
-                len(chunk.records),
-            )
+        self._give_up_chunk()
+        suspects = accuse(flights, {p: one.suspect for p, one in self._intake.owned.items()})
+        for line in indictment(self.lane, flights, suspects):
+            log.error("%s", line)
         self._ledger.leaving = True
         self._ledger.commit_suspects(suspects)
+        self._report(
+            {f.record.partition: (f.token, f.seconds) for f in flights if f.record}, hanging(flights, suspects)
+        )
 
     # ---- opening, closing, small things
 
@@ -330,16 +331,18 @@ class LaneWorker:
         parts = self._parts = open_parts(lane, self.slot, pipeline, self._kafka, self._on_error)
         topic = pipeline.names.topic(lane)
         self._transactor = parts.transactor
+        self._transactor.deadline = self._deadline
         self._routes = parts.routes
         self._restorer = Restorer(parts.consumer, topic, lane, parts.neighbours)
         self._intake = Intake(
             parts.consumer, topic, self._on_assigned, self._on_revoked, self._leave, self._on_out_of_range
         )
         counting = self._handler is None
-        self._taker = Taker(lane, pipeline, self._names, self._holds, parts.neighbours, counting=counting)
-        contents = Contents(pipeline, lane, parts.partitions, self._names, parts.transactor)
-        target = parts.partitions.telemetry_of_pipeline
-        self._reporter = Reporter(pipeline, lane, self._worker, parts.reports, target, self._clock, self._meters)
+        self._taker = Taker(
+            lane, pipeline, self._names, self._holds, parts.neighbours, counting=counting, room=parts.room
+        )
+        contents = Contents(pipeline, lane, parts.partitions, self._names, parts.transactor, parts.room)
+        self._reporter = Reporter(pipeline, lane, self._worker, parts.reports, self._clock, self._meters)
         self._ledger = Ledger(
             lane, pipeline, self, self._intake, parts.transactor, contents, self._taker.predictions,
             self._account, self._meters, self._clock, self._at, self._on_fenced,
@@ -352,37 +355,29 @@ class LaneWorker:
     def _close(self) -> None:
         self._joined = False
         self._meters.ready.set(0)
-        try:
-            self._intake.consumer.close()
-        finally:
-            if self._handling is not None:
-                self._handling.close()
-            self._reporter.close()
-            self._parts.close()
+        if self._handling is not None:
+            self._handling.close()
+        self._parts.close(_CLOSE_S)
 
     def _tick(self) -> None:
         if not self._reporter.due():
             return
-        flying: dict[int, tuple[str, float]] = {}
-        chunk = self._chunk
+        chunk, flights = self._chunk, []
         if chunk is not None and chunk.job is not None and self._handling is not None:
-            record, seconds = self._handling.in_flight(chunk.job)
-            flying = {share.partition: ("", seconds) for share in chunk.shares if record is None}
-            if record is not None:
-                flying = {record.partition: (record.token, seconds)}
-        self._reporter.send(self._intake.owned.values(), self._account, self._holds, self._intake.end, flying)
+            flights = self._handling.flights(chunk.job)
+        self._report(in_flight(flights), troubles(self._intake.owned.values()))
+
+    def _report(self, flying: dict[int, tuple[str, float]], hung: tuple[TokenTrouble, ...]) -> None:
+        told = (*hung, *self._trouble.reports())
+        self._reporter.send(self._intake.owned.values(), self._account, self._holds, self._intake.end, flying, told)
+
+    def _balance(self) -> None:
+        pipeline = self._pipeline
+        self._intake.balance(pipeline.buffer_s * pipeline.concurrency, 2 * pipeline.chunk_records, pipeline.buffer_mb)
 
     def _at(self, point: Point, chunk: Chunk) -> None:
         if self._watched:
-            moment = Moment(
-                self.lane,
-                self.slot,
-                chunk.turn,
-                tuple(share.partition for share in chunk.shares),
-                len(chunk.rows) if chunk.rows else sum(len(s) - s.forwards() for s in chunk.shares),
-                sum(s.forwards() for s in chunk.shares),
-            )
-            self._hooks.at(point, moment)
+            self._hooks.at(point, chunk.moment(self.lane, self.slot))
 
     def _pause(self, seconds: float) -> None:
         self._reporter.spent(seconds)
@@ -391,6 +386,12 @@ class LaneWorker:
     def _stopping(self) -> bool:
         self._beat = self._clock.monotonic()
         return self._stop.is_set() or self._exit is not None
+
+    def _deadline(self) -> float:
+        if not self._stopping():
+            return inf
+        self._until = min(self._until, monotonic() + _STOP_S)
+        return self._until
 
     def _on_error(self, error: KafkaError) -> None:
         self._meters.kafka_errors.inc()

@@ -1,5 +1,6 @@
 """Sends telemetry as the probe's own plain messages: keyed by pipeline, partition fixed, never blocking."""
 
+import time
 import zlib
 
 from confluent_kafka import KafkaException, Producer
@@ -9,14 +10,18 @@ from ingestion.contracts.names import TELEMETRY_TOPIC
 
 METADATA_S = 3.0
 """How long the topic's partition count may take to be told."""
+LOOK_S = 30.0
+"""How often it is asked for: a topic that grows moves pipelines."""
 
 
 class TelemetrySender:
     """One pipeline's way to the telemetry topic; thread-safe as the producer is."""
 
-    def __init__(self, pipeline: str, producer: Producer) -> None:
+    def __init__(self, pipeline: str, producer: Producer, look_s: float = LOOK_S) -> None:
         self._pipeline = pipeline
         self._producer = producer
+        self._look_s = look_s
+        self._looked = 0.0
         self._partition: int | None = None
 
     def send(self, message: telemetry.Message) -> bool:
@@ -35,12 +40,13 @@ class TelemetrySender:
         return True
 
     def _find_partition(self) -> int | None:
-        if self._partition is None:
+        if self._partition is None or time.monotonic() - self._looked >= self._look_s:
+            self._looked = time.monotonic()
             try:
                 topic = self._producer.list_topics(TELEMETRY_TOPIC, timeout=METADATA_S).topics.get(TELEMETRY_TOPIC)
             except KafkaException:
-                return None
+                return self._partition
             if topic is None or topic.error is not None or not topic.partitions:
-                return None
+                return self._partition
             self._partition = zlib.crc32(self._pipeline.encode()) % len(topic.partitions)
         return self._partition

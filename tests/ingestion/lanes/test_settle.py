@@ -2,6 +2,7 @@
 
 import threading
 import time
+from collections import Counter
 
 import pytest
 from hypothesis import given
@@ -9,7 +10,8 @@ from hypothesis import strategies as st
 
 from ingestion.contracts.names import Lane
 from ingestion.contracts.records import Done, Invalid, Record, Retry
-from ingestion.lanes.settle import NOT_REACHED, Failed, Settler, check
+from ingestion.lanes.handler import PerRecord
+from ingestion.lanes.settle import BEHIND_DEAD, NOT_REACHED, Failed, NotReached, Settler, check
 from slo.clock import ManualClock, SystemClock
 from slo.errors import HandlerError
 
@@ -49,10 +51,44 @@ def settle(handler, batch, *, give_up=lambda _: True, clock=None):
 
 @given(st.sets(st.integers(0, 19)))
 def test_exactly_the_poisonous_records_fail_and_the_others_are_done_in_order(poison) -> None:
-    handler = Scripted(poison)
-    settled = settle(handler, [record(i) for i in range(20)])
-    assert [isinstance(s, Failed) for s in settled] == [i in poison for i in range(20)]
+    handler, left = Scripted(poison), list(range(20))
+    failed = []
+    while left:  # a turn each: behind a dead letter nothing is handled before it is committed
+        settled = settle(handler, [record(i) for i in left])
+        reached = [s for s in settled if s is not BEHIND_DEAD]
+        assert settled == reached + [BEHIND_DEAD] * (len(left) - len(reached))
+        assert [isinstance(s, Failed) for s in reached] == [i in poison for i in left[: len(reached)]]
+        assert sum(isinstance(s, Failed) for s in reached) <= 1
+        failed += [i for i, s in zip(left, reached, strict=False) if isinstance(s, Failed)]
+        del left[: len(reached)]
+    assert failed == sorted(poison)
     assert handler.applied == [i for i in range(20) if i not in poison]
+
+
+def test_a_dead_letter_in_one_partition_does_not_stop_another() -> None:
+    batch = [record(0), record(7, partition=1), record(1), record(8, partition=1)]
+    settled = settle(Scripted({0}), batch)
+    assert [type(s) for s in settled] == [Failed, Done, type(NOT_REACHED), Done]
+    assert settled[2] == BEHIND_DEAD
+
+
+def test_a_function_of_one_record_that_raises_costs_its_neighbours_nothing() -> None:
+    calls: Counter[int] = Counter()
+
+    def one(record: Record) -> None:
+        calls[record.offset] += 1
+        if record.offset in {3, 14} or (record.offset == 8 and calls[8] < 3):
+            raise RuntimeError("cannot")
+
+    batch = [record(i, partition=i // 10) for i in range(20)]
+    settled = settle(PerRecord(one, "one"), batch)
+    assert calls == {**dict.fromkeys([*range(3), *range(10, 14)], 1), 3: 3, 14: 3}
+    kinds = [type(s) for s in settled]
+    assert kinds == [Done] * 3 + [Failed] + [NotReached] * 6 + [Done] * 4 + [Failed] + [NotReached] * 5
+    again = settle(PerRecord(one, "one"), batch[4:10])
+    assert [type(s) for s in again] == [Done] * 6
+    assert calls[8] == 3
+    assert all(calls[i] == 1 for i in (4, 5, 6, 7, 9))
 
 
 def test_a_failing_record_is_tried_three_times() -> None:
@@ -76,8 +112,8 @@ def test_nothing_of_a_partition_is_applied_behind_its_retry_even_while_bisecting
     batch = [record(i) for i in range(10)]
     settled = settle(handler, batch)
     if retry not in poison:
-        assert all(i < retry for i in handler.applied)
-        assert all(isinstance(s, Retry) or s == NOT_REACHED for s in settled[retry:])
+        assert all(i < min({retry, *poison}) for i in handler.applied)
+        assert all(isinstance(s, Retry | NotReached) for s in settled[retry:])
 
 
 def test_a_retry_in_one_partition_does_not_stop_another() -> None:
@@ -96,7 +132,7 @@ def test_a_wrong_number_of_outcomes_is_an_error_of_the_batch_with_a_clear_messag
         def handle(self, batch):
             return [Done()] * (len(batch) - 1)
 
-    settled = settle(Short(), [record(0), record(1)])
+    settled = settle(Short(), [record(0), record(1, partition=1)])
     assert all(isinstance(s, Failed) and "0 outcomes for 1 records" in s.error for s in settled)
 
 
@@ -170,7 +206,7 @@ def test_an_outcome_of_the_wrong_make_is_the_handlers_error(outcome) -> None:
 
 
 def test_what_is_in_flight_is_one_call_not_the_whole_batch() -> None:
-    from ingestion.lanes.handling import Handling
+    from ingestion.lanes.handling import Flight, Handling
 
     clock, entered, release = ManualClock(), threading.Event(), threading.Event()
 
@@ -190,13 +226,14 @@ def test_what_is_in_flight_is_one_call_not_the_whole_batch() -> None:
     job = handling.start([record(i) for i in range(4)])
     assert entered.wait(5.0)
     clock.advance(2.0)
-    assert handling.in_flight(job) == (record(3), 2.0)
+    assert handling.flights(job) == [Flight(record(3), [record(3)], 2.0)]
+    assert handling.waited(job) == 0.0
     queued = handling.start([record(9)])
     clock.advance(1.0)
-    assert handling.in_flight(queued) == (None, 1.0)
+    assert (handling.flights(queued), handling.waited(queued)) == ([], 1.0)
     release.set()
     assert queued.wait(5.0)
-    assert handling.in_flight(queued) == (None, 0.0)
+    assert (handling.flights(queued), handling.waited(queued)) == ([], 0.0)
     handling.close()
 
 

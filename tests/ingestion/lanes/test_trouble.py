@@ -2,8 +2,10 @@
 
 from ingestion.contracts.names import Lane
 from ingestion.contracts.records import Record
-from ingestion.lanes.breaker import GRACE, Breaker, Cause
-from ingestion.lanes.trouble import Trouble
+from ingestion.contracts.telemetry import Trouble as Report
+from ingestion.contracts.telemetry import TroubleKind
+from ingestion.lanes.breaker import GRACE, WINDOW_S, Breaker, Cause
+from ingestion.lanes.trouble import BANISHED_S, Trouble
 from slo.clock import ManualClock
 
 
@@ -41,29 +43,126 @@ def test_what_is_a_minute_old_is_forgotten() -> None:
     assert breaker.failed("t", 61.0) is Cause.RECORD
 
 
+def test_chunks_without_a_failure_are_not_remembered_for_ever() -> None:
+    breaker = Breaker()
+    for second in range(1_000):
+        breaker.handled(10, float(second))
+    assert len(breaker._handled) <= WINDOW_S + 1
+    breaker.handled(500, 1_000.0)
+    assert [breaker.failed("bad", 1_000.0) for _ in range(GRACE + 2)][-1] is Cause.TOKEN
+
+
+def test_one_sick_token_does_not_make_another_tokens_stray_failure_the_handlers() -> None:
+    breaker = Breaker()
+    for _ in range(GRACE + 10):
+        breaker.failed("bad", 1.0)
+    assert breaker.failed("other", 1.0) is Cause.RECORD
+    assert breaker.failed("bad", 1.0) is Cause.TOKEN
+
+
 def test_a_broken_handler_pauses_the_lane_longer_and_longer_until_it_works() -> None:
     clock = ManualClock()
     trouble = Trouble(Lane.GENERAL, clock)
     assert all(trouble.give_up(record(f"t{i}")) for i in range(GRACE))
     assert not trouble.paused
     assert not trouble.give_up(record("t98"))
+    trouble.settled(0)
     assert trouble.paused
     assert not trouble.may_take()
     clock.advance(2.1)
     assert trouble.may_take()
     assert not trouble.give_up(record("t99"))
+    trouble.settled(3)  # some were done, but it failed again
+    assert trouble.paused
     clock.advance(2.1)
     assert not trouble.may_take()
     clock.advance(2.0)
-    trouble.settled(5, clean=True)
+    trouble.settled(5)
     assert not trouble.paused
 
 
-def test_one_failing_token_is_wanted_in_quarantine_and_still_given_up() -> None:
+def test_a_chunk_in_which_nothing_was_done_does_not_end_the_pause() -> None:
+    clock = ManualClock()
+    trouble = Trouble(Lane.GENERAL, clock)
+    for i in range(GRACE + 1):
+        trouble.give_up(record(f"t{i}"))
+    trouble.settled(0)
+    clock.advance(2.1)
+    trouble.settled(0)  # all asked for a retry
+    assert trouble.paused
+
+
+def test_a_stray_failure_after_the_cure_does_not_keep_the_lane_paused() -> None:
+    clock = ManualClock()
+    trouble = Trouble(Lane.GENERAL, clock)
+    for i in range(GRACE + 1):
+        trouble.give_up(record(f"t{i}"))
+    trouble.settled(0)
+    clock.advance(61)
+    assert trouble.give_up(record("stray"))
+    trouble.settled(100)
+    assert not trouble.paused
+
+
+def sicken(trouble: Trouble, token: str = "bad") -> list[bool]:
+    """The token's records fail until it is found sick, and three more in the same chunk."""
+    return [trouble.give_up(record(token)) for _ in range(GRACE + 4)]
+
+
+def test_one_failing_token_is_wanted_in_quarantine_and_its_records_wait_for_that() -> None:
     trouble = Trouble(Lane.GENERAL, ManualClock())
-    assert all(trouble.give_up(record("bad")) for _ in range(GRACE + 5))
-    assert trouble.banished == {b"bad": Lane.QUARANTINE}
+    assert sicken(trouble) == [True] * GRACE + [False] * 4
+    assert trouble.obey({b"x": Lane.OVERFLOW}) == {b"x": Lane.OVERFLOW, b"bad": Lane.QUARANTINE}
     assert not trouble.paused
+
+
+def test_a_failing_token_that_cannot_be_moved_is_given_up_from_the_next_chunk_on() -> None:
+    trouble = Trouble(Lane.GENERAL, ManualClock())
+    sicken(trouble)
+    trouble.settled(0)
+    assert trouble.give_up(record("bad"))
+
+
+def test_a_failing_token_is_given_up_also_when_its_route_was_refused_before() -> None:
+    trouble = Trouble(Lane.GENERAL, ManualClock())
+    sicken(trouble)
+    trouble.settled(0)
+    trouble.obey(
+        {b"bad": Lane.QUARANTINE}
+    )  # the controller wants it there too, but F is full: it comes here all the same
+    assert trouble.give_up(record("bad"))
+
+
+def test_in_a_side_lane_a_failing_tokens_records_are_dead_letters_and_it_is_reported() -> None:
+    trouble = Trouble(Lane.QUARANTINE, ManualClock())
+    assert all(sicken(trouble))
+    assert trouble.banished == {}
+    assert trouble.reports() == (Report("bad", 0, TroubleKind.FAILING),)
+
+
+def test_once_the_controller_has_written_a_route_routes_rule_again() -> None:
+    clock = ManualClock()
+    trouble = Trouble(Lane.GENERAL, clock)
+    sicken(trouble)
+    assert trouble.reports() == (Report("bad", 0, TroubleKind.FAILING),)
+    assert trouble.obey({b"bad": Lane.QUARANTINE}) == {b"bad": Lane.QUARANTINE}
+    assert trouble.obey({}) == {}  # restored
+    clock.advance(61)
+    assert trouble.reports() == ()
+
+
+def test_without_a_controller_the_banishment_ends_after_ten_minutes_and_can_begin_anew() -> None:
+    clock = ManualClock()
+    trouble = Trouble(Lane.GENERAL, clock)
+    sicken(trouble)
+    clock.advance(BANISHED_S - 1)
+    assert trouble.obey({}) == {b"bad": Lane.QUARANTINE}
+    assert trouble.reports()
+    clock.advance(2)
+    assert trouble.obey({}) == {}
+    trouble.settled(0)
+    assert sicken(trouble)[-1] is False
+    assert trouble.obey({}) == {b"bad": Lane.QUARANTINE}
 
 
 def test_a_slot_that_is_taken_again_and_again_has_two_workers() -> None:
