@@ -3,7 +3,7 @@ PYTHON ?= python3.11
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: help setup demo up test lint bench lock
+.PHONY: help setup demo up test lint bench chaos paged lock
 help:  ## show the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
 
@@ -35,6 +35,12 @@ test: setup  ## everything: lint, tests on a real Kafka (installs Debian's prome
 
 bench: setup  ## our speeds as ratios against bare loops
 	$(BIN)/fairlane bench all $(ARGS)
+
+chaos: setup  ## >= 200 random faults and every mutant on a real Kafka; writes docs/benchmarks/faults.md (ARGS="--seed 7" replays a run)
+	$(BIN)/python -m tests.chaos $(ARGS)
+
+paged: setup  ## a stopped worker pages within five minutes: real Prometheus and Alertmanager, shipped windows, about 15 minutes
+	$(BIN)/python -m tests.e2e.paged
 
 lock:  ## write requirements/*.txt anew (needs uv)
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header pyproject.toml -o requirements/runtime.txt

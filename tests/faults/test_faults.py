@@ -11,7 +11,7 @@ from confluent_kafka import Consumer, KafkaException, TopicPartition
 from fairlane.stack.kafka import LocalKafka
 from ingestion.contracts.names import Lane
 from ingestion.lanes.hooks import Point
-from tests.support.faulty import Fault
+from tests.support.orders import Fault
 from tests.support.stage import Stage, staged
 
 pytestmark = pytest.mark.kafka

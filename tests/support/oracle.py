@@ -14,7 +14,7 @@ from ingestion.contracts.names import TELEMETRY_TOPIC, Lane
 from ingestion.contracts.telemetry import Kind, SliCounts
 from tests.support import journal
 
-OUTCOMES = (Kind.GOOD, Kind.LATE, Kind.DEAD, Kind.INVALID)
+OUTCOMES = (Kind.GOOD, Kind.SLOW, Kind.LATE, Kind.DEAD, Kind.INVALID)
 
 
 @dataclass(frozen=True, slots=True)
