@@ -6,16 +6,26 @@ Kafka alone carries the decision. The database is opened beside it: while it is 
 import logging
 import threading
 from collections.abc import Callable, Sequence
+from contextlib import ExitStack, closing
+from functools import partial
 from typing import Final
 
 from prometheus_client import CollectorRegistry
 from sqlalchemy import Engine
 
 from fairlane.booking import BookingConsumer
+from fairlane.capacity.reading import Meters
+from fairlane.capacity.watch import Watch
+from fairlane.capacity.watched import watched
 from fairlane.database import open_database
+from fairlane.objectives import objectives_of
+from fairlane.pager.pager import Pager
+from fairlane.pager.targets import targets
 from fairlane.roles.together import Together
 from fairlane.scheduler import Scheduler
 from fairlane.settings import Settings
+from fairlane.traces import TraceRecorder
+from ingestion.lanes.collector import held_back
 from isolator.controller import Controller
 from isolator.projection import SqlProjection
 from isolator.verdict import Verdict
@@ -23,15 +33,19 @@ from slo.clock import Clock
 from slo.errors import Unreachable
 
 RETRY_S: Final = 5.0
+WAITING: Final = 10_000
+"""Verdicts that wait for a database that was never there yet."""
 log = logging.getLogger(__name__)
 
 
 class LateProjection:
-    """A projection whose database may come later: until then verdicts are counted as dropped here (they stay in Kafka)."""
+    """A projection whose database may come later: until then verdicts wait here, the newest of each id; what is too much is dropped (it stays in Kafka)."""
 
     def __init__(self) -> None:
         self._inner: SqlProjection | None = None
+        self._waiting: dict[str, Verdict] = {}
         self._early = 0
+        self._lock = threading.Lock()
 
     @property
     def dropped(self) -> int:
@@ -40,19 +54,31 @@ class LateProjection:
 
     def open(self, engine: Engine) -> None:
         """The database is there."""
-        self._inner = SqlProjection(engine)
+        with self._lock:
+            self._inner = SqlProjection(engine)
+            self._inner.write(tuple(self._waiting.values()))
+            self._waiting.clear()
 
     def write(self, verdicts: Sequence[Verdict]) -> None:
-        """Queue them, or count them when there is no database yet."""
-        if self._inner is None:
-            self._early += len(verdicts)
-        else:
-            self._inner.write(verdicts)
+        """Queue them, or keep them when there is no database yet."""
+        with self._lock:
+            if self._inner is not None:
+                self._inner.write(verdicts)
+                return
+            for verdict in verdicts:
+                if verdict.id in self._waiting or len(self._waiting) < WAITING:
+                    self._waiting[verdict.id] = verdict
+                else:
+                    self._early += 1
 
     def close(self) -> None:
         """Write what waits."""
-        if self._inner is not None:
-            self._inner.close()
+        with self._lock:
+            self._early += len(self._waiting)
+            self._waiting.clear()
+            inner = self._inner
+        if inner is not None:
+            inner.close()
 
 
 class History:
@@ -78,7 +104,8 @@ class History:
         engine = self._wait(stop)
         if engine is None:
             return 0
-        try:
+        with ExitStack() as held:
+            held.callback(engine.dispose)
             self._projection.open(engine)
             settings = self._settings
             booking = BookingConsumer(
@@ -89,23 +116,40 @@ class History:
                 self._registry,
                 probe_interval_s=settings.probe.interval_s,
             )
+            pager = self._pager(engine)
+            meter = held.enter_context(closing(Meters(engine, settings.pipeline.name, settings.state_dir)))
+            watch = Watch(engine, watched(settings), meter, self._clock, self._registry)
             scheduler = Scheduler(
                 engine,
                 settings.pipeline,
                 settings.controller.slo_s,
                 self._clock,
                 self._registry,
+                objectives=objectives_of(settings),
                 kafka=settings.kafka,
+                verdict_days=settings.database.verdict_days,
+                zone=settings.slo.zone,
+                told=pager.hear if pager is not None else lambda _: None,
+                capacity=(watch.go, settings.capacity.every_s),
             )
             self._parts = booking, scheduler
-            both = Together({"booking": booking.run, "slo": scheduler.run}, self.ready, lambda: True)
+            traces = TraceRecorder(settings.kafka.client(), settings.pipeline.name, engine)
+            parts = {"booking": booking.run, "slo": scheduler.run, "traces": traces.run}
+            if pager is not None:
+                parts["pager"] = pager.run
+            both = Together(parts, self.ready, lambda: True)
             return both.run(stop)
-        finally:
-            engine.dispose()
 
     def ready(self) -> bool:
         """Are the SLIs booked and the SLOs evaluated?"""
         return self._parts is not None and all(part.ready() for part in self._parts)
+
+    def _pager(self, engine: Engine) -> Pager | None:
+        """The built-in pager, where there is no Prometheus."""
+        settings = self._settings
+        if settings.pager.mode != "builtin":
+            return None
+        return Pager(settings.pager, engine, self._clock, self._registry, partial(targets, settings))
 
     def _wait(self, stop: threading.Event) -> Engine | None:
         while not stop.is_set():
@@ -115,6 +159,12 @@ class History:
                 log.error("no history for now, trying again in %.0f s: %s", RETRY_S, error)  # noqa: TRY400 - the message says it all
                 stop.wait(RETRY_S)
         return None
+
+
+def decide(controller: Controller, stop: threading.Event) -> int:
+    """Run it with Python's collector held back: decoding makes hundreds of thousands of short-lived lists a second, and walking them doubles its time."""
+    with held_back():
+        return controller.run(stop)
 
 
 def build(settings: Settings, clock: Clock, registry: CollectorRegistry) -> Together:
@@ -131,5 +181,7 @@ def build(settings: Settings, clock: Clock, registry: CollectorRegistry) -> Toge
     )
     history = History(settings, clock, registry, projection)
     return Together(
-        {"decide": decider.run, "history": history.run}, lambda: decider.ready() and history.ready(), decider.live
+        {"decide": lambda stop: decide(decider, stop), "history": history.run},
+        lambda: decider.ready() and history.ready(),
+        decider.live,
     )

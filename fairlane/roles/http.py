@@ -45,7 +45,16 @@ class _Server(uvicorn.Server):
 def run(app: App, host: str, port: int, setting: str, stop: threading.Event) -> int:
     """Serve `app` until a signal stops it: requests under way get 5 s. Sets `stop` then. Returns the exit code. Raises ConfigError as `listen`."""
     bound = listen(host, port, setting)
-    config = uvicorn.Config(
+    log.info("listening on http://%s:%d", host, bound.getsockname()[1])
+    server = _Server(config_of(app), stop)
+    with bound:
+        server.run(sockets=[bound])
+    return 0 if server.started else 1
+
+
+def config_of(app: App) -> uvicorn.Config:
+    """How `app` is served."""
+    return uvicorn.Config(
         app,
         loop="uvloop",
         http="httptools",
@@ -53,13 +62,10 @@ def run(app: App, host: str, port: int, setting: str, stop: threading.Event) -> 
         lifespan="on",
         log_config=None,
         access_log=False,
+        # the peer is the peer: who may speak for others is decided by auth.trusted_peers
+        proxy_headers=False,
         server_header=False,
         timeout_graceful_shutdown=5,
         timeout_keep_alive=65,
         backlog=2048,
     )
-    log.info("listening on http://%s:%d", host, bound.getsockname()[1])
-    server = _Server(config, stop)
-    with bound:
-        server.run(sockets=[bound])
-    return 0 if server.started else 1
