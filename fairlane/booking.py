@@ -31,7 +31,7 @@ from fairlane.ledger import Fenced, Ledger, Place
 from fairlane.tallies import HOLD_S, Limits, Tallies
 from ingestion.config import KafkaConfig, PipelineConfig
 from ingestion.contracts.names import BOOKING_GROUP, TELEMETRY_TOPIC
-from ingestion.contracts.telemetry import SliCounts, UnknownMessage, decode, kind_of
+from ingestion.contracts.telemetry import CaptureReport, SliCounts, UnknownMessage, decode, kind_of
 from slo import metrics
 from slo.clock import Clock
 from slo.presets import MAX_LAG
@@ -42,6 +42,10 @@ BATCH: Final = 2_000
 STALE_S: Final = 30.0
 """A loop that has not turned for this long is not alive."""
 BACK_OFF_S: Final = (0.5, 10.0)
+AHEAD_S: Final = 120.0
+"""An append time that is further ahead of this machine's clock is not believed: the broker's clock has jumped."""
+GROWTH_S: Final = 30.0
+"""How often it is asked whether the telemetry has more partitions now."""
 _BOOKED: Final = frozenset({"sli", "probe", "capture"})
 _TRANSIENT: Final = frozenset(
     # librdkafka's own codes carry the underscore by name; they are public.
@@ -62,6 +66,8 @@ class _Read:
     kinds: Counter[str] = field(default_factory=Counter)
     skewed: int = 0
     unreadable: int = 0
+    captured_ms: int = 0
+    """Append time of the newest report of a capture process, 0 for none."""
 
 
 class BookingConsumer:
@@ -76,7 +82,9 @@ class BookingConsumer:
         registry: CollectorRegistry,
         *,
         probe_interval_s: float = 1.0,
+        growth_s: float = GROWTH_S,
     ) -> None:
+        self._growth_s = growth_s
         self._kafka = kafka
         self._pipeline = pipeline.name
         self._clock = clock
@@ -85,6 +93,7 @@ class BookingConsumer:
         self._charts = Charts()
         self._turned = clock.monotonic()
         self._ready = False
+        self._looked = clock.monotonic()
         self._booked = metrics.BOOKED.counter(registry)
         self._unreadable = metrics.UNREADABLE.counter(registry).labels(pipeline.name)
         self._revised = metrics.REVISED.counter(registry).labels(pipeline.name)
@@ -92,6 +101,8 @@ class BookingConsumer:
         self._skewed = metrics.SKEWED.counter(registry).labels(pipeline.name)
         self._errors = metrics.BOOKING_ERRORS.counter(registry).labels(pipeline.name)
         self._booked_at = metrics.BOOKED_AT.gauge(registry).labels(pipeline.name)
+        # without a label until a capture reports: 0 would mean that it has been silent since 1970
+        self._captured_at = metrics.CAPTURED_AT.gauge(registry)
 
     def live(self) -> bool:
         """Does the loop turn?"""
@@ -142,10 +153,16 @@ class BookingConsumer:
         self._charts = Charts()
         last = self._ledger.last_seconds()
         watermark_ms = self._ledger.watermark_ms()
+        if (ahead_s := watermark_ms / 1000 - self._clock.now()) > AHEAD_S:
+            _log.warning(
+                "the booking of %s was %.0f s ahead of this machine's clock: going back", self._pipeline, ahead_s
+            )
         self._ready = True
-        while not stop.is_set():
+        self._looked = self._clock.monotonic()
+        while not stop.is_set() and not self._grown(consumer):
             self._turned = self._clock.monotonic()
-            read = self._take(consumer, stop, Tallies(self._limits, dict(last), watermark_ms))
+            limit_ms = int((self._clock.now() + AHEAD_S) * 1000)
+            read = self._take(consumer, stop, Tallies(self._limits, dict(last), watermark_ms, limit_ms=limit_ms))
             if not read.next:
                 continue
             new = Place(place.cluster, read.next)
@@ -159,6 +176,8 @@ class BookingConsumer:
             self._too_late.inc(read.tallies.out_of_range)
             self._skewed.inc(read.skewed)
             self._revised.inc(entry.revised)
+            if read.captured_ms:
+                self._captured_at.labels(self._pipeline).set(read.captured_ms / 1000)
             if watermark_ms:
                 self._booked_at.set(watermark_ms / 1000)
             yield
@@ -180,6 +199,25 @@ class BookingConsumer:
                 return place
             stop.wait(BACK_OFF_S[0])
         return None
+
+    def _grown(self, consumer: Consumer) -> bool:
+        """Has the topic more partitions than are read? Looked up every GROWTH_S; a broker that does not answer is no answer."""
+        if self._clock.monotonic() - self._looked < self._growth_s:
+            return False
+        self._looked = self._clock.monotonic()
+        try:
+            there = consumer.list_topics(TELEMETRY_TOPIC, timeout=2.0).topics[TELEMETRY_TOPIC].partitions
+        except KafkaException:
+            return False
+        grown = len(there) > len(consumer.assignment())
+        if grown:
+            _log.info(
+                "%s has %d partitions now: the booking of %s reads them all",
+                TELEMETRY_TOPIC,
+                len(there),
+                self._pipeline,
+            )
+        return grown
 
     def _take(self, consumer: Consumer, stop: threading.Event, tallies: Tallies) -> _Read:
         """Read for TURN_S, or BATCH messages."""
@@ -212,17 +250,27 @@ class BookingConsumer:
             return
         try:
             report = decode(_bytes(value))
-        except UnknownMessage:
-            read.unreadable += 1
+            if report.pipeline != self._pipeline:
+                return
+            at_ms = min(report.at_ms if stamp == TIMESTAMP_NOT_AVAILABLE else at_ms, read.tallies.limit_ms)
+            read.tallies.add(report, at_ms)
+            self._charts.add(report, at_ms)
+        except UnknownMessage as why:
+            self._skipped(read, offset, str(why))
             return
-        if report.pipeline != self._pipeline:
+        except (TypeError, ValueError, OverflowError, KeyError, AttributeError) as error:
+            # decoded, and still not what it says it is: it must not stop the booking of all others
+            self._skipped(read, offset, f"{type(error).__name__}: {error}")
             return
-        at_ms = report.at_ms if stamp == TIMESTAMP_NOT_AVAILABLE else at_ms
-        read.tallies.add(report, at_ms)
-        self._charts.add(report, at_ms)
         read.kinds[kind] += 1
+        if isinstance(report, CaptureReport):
+            read.captured_ms = max(read.captured_ms, at_ms)
         if isinstance(report, SliCounts):
             read.skewed += report.skewed
+
+    def _skipped(self, read: _Read, offset: int, why: str) -> None:
+        read.unreadable += 1
+        _log.warning("telemetry of %s at offset %d was skipped: %s", self._pipeline, offset, why)
 
 
 def _bytes(raw: str | bytes) -> bytes:

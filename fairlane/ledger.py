@@ -1,12 +1,13 @@
 """The booking's tables: raw counts in, slices out, the telemetry's offsets beside them, all in one transaction."""
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
 from sqlalchemy import Connection, Engine, delete, func, select, union, update
 
+from fairlane.quality import add_types
 from fairlane.schema import BOOKING_MARKS, BOOKING_OFFSETS, MINUTE_COUNTS, MINUTE_OFFSETS, MINUTE_SECONDS
 from fairlane.tallies import CAPTURE, Tallies
 from ingestion.contracts.names import Lane
@@ -97,7 +98,8 @@ class Ledger:
         """
         with self._write.begin() as conn:
             self._advance(conn, topic, old, new)
-            before_ms = self._watermark(conn)
+            # one that was stored while the broker's clock ran ahead: go back to what can be
+            before_ms = min(self._watermark(conn), tallies.limit_ms)
             now_ms = max(before_ms, tallies.watermark_ms)
             self._add(conn, tallies)
             minutes = tallies.minutes() | self._closing(conn, before_ms, now_ms)
@@ -151,6 +153,7 @@ class Ledger:
                 for (minute, partition), offsets in tallies.offsets.items()
             ],
         )
+        add_types(conn, self._pipeline, tallies.types)
         known = self._seconds(conn, {minute for minute, _ in tallies.seconds})
         merged = {key: known.get(key, Seconds()) | seconds for key, seconds in tallies.seconds.items()}
         upsert(
@@ -179,13 +182,15 @@ class Ledger:
 
     def _bookings(self, conn: Connection, minutes: set[int], now: float) -> list[Booking]:
         bookings = []
-        accepted, failed = self._captured(conn, minutes)
+        captured = self._captured(conn, minutes)
         for (minute, sli), seconds in self._seconds(conn, minutes).items():
-            part = seconds.slice
-            if sli is Sli.CAPTURE_AVAILABILITY:
-                good, total = accepted[minute], accepted[minute] + failed[minute]
-                part = Slice(good, total, total, part.observed)
-            bookings.append(self._booking(sli, Audience.ALL, minute, part, seconds.first))
+            if sli is not Sli.CAPTURE_AVAILABILITY:
+                bookings.append(self._booking(sli, Audience.ALL, minute, seconds.slice, seconds.first))
+                continue
+            # the reports of capture speak for all its SLIs
+            for which, (good, total) in captured[minute].items():
+                part = Slice(good, total, total, seconds.slice.observed)
+                bookings.append(self._booking(which, Audience.ALL, minute, part, seconds.first))
         for minute, facts in self._facts(conn, minutes).items():
             for who in Audience:
                 closed = closes_at(minute, self._slo_s, who) <= now
@@ -202,12 +207,22 @@ class Ledger:
         rows = self._rows(conn, MINUTE_SECONDS, minutes)
         return {(row["minute"], Sli(row["sli"])): Seconds(row["observed"], row["bad"]) for row in rows}
 
-    def _captured(self, conn: Connection, minutes: set[int]) -> tuple[dict[int, int], dict[int, int]]:
-        answers: dict[str, dict[int, int]] = {"accepted": defaultdict(int), "failed": defaultdict(int)}
+    def _captured(self, conn: Connection, minutes: set[int]) -> Mapping[int, Mapping[Sli, tuple[int, int]]]:
+        """Good and total of each minute's SLIs of capture."""
+        counts: dict[int, Counter[str]] = {minute: Counter() for minute in minutes}
         for row in self._rows(conn, MINUTE_COUNTS, minutes):
-            if row["lane"] == CAPTURE and row["kind"] in answers:
-                answers[row["kind"]][row["minute"]] += row["count"]
-        return answers["accepted"], answers["failed"]
+            if row["lane"] == CAPTURE:
+                counts[row["minute"]][row["kind"]] += row["count"]
+        return {
+            minute: {
+                Sli.CAPTURE_AVAILABILITY: (n["accepted"], n["accepted"] + n["failed"]),
+                Sli.CAPTURE_LATENCY: (max(n["requests"] - n["slow"], 0), n["requests"]),
+                Sli.VALID: (n["accepted"] + n["failed"], n["accepted"] + n["failed"] + n["invalid"]),
+                Sli.COMPLETE: (max(n["typed"] - n["nulls"], 0), n["typed"]),
+                Sli.UNIQUE: (max(n["typed"] - n["duplicates"], 0), n["typed"]),
+            }
+            for minute, n in counts.items()
+        }
 
     def _facts(self, conn: Connection, minutes: set[int]) -> dict[int, Minute]:
         offsets: dict[int, dict[int, int]] = defaultdict(dict)

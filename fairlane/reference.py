@@ -4,7 +4,7 @@ import inspect
 import re
 from collections.abc import Mapping
 from dataclasses import MISSING, asdict, dataclass, fields
-from typing import Any, Final, get_args, get_origin
+from typing import Annotated, Any, Final, get_args, get_origin
 
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
@@ -15,6 +15,9 @@ from isolator.constants import Policy
 
 _SECRET: Final = re.compile(r"password|secret|\.key$|ssl\.key\.pem|token\.endpoint", re.IGNORECASE)
 _URL_PASSWORD: Final = re.compile(r"(?<=:)[^:/@]+(?=@)")
+_ADDRESS: Final = frozenset({"webhook", "heartbeat"})
+"""Settings whose address is a secret by itself, but for its host."""
+_PATH: Final = re.compile(r"(?<=://)(?:[^/@]*@)?([^/?#]*).*")
 MASK: Final = "********"
 
 
@@ -46,6 +49,8 @@ def hidden(tree: Mapping[str, Any]) -> dict[str, Any]:
 def _mask(key: str, value: Any) -> Any:
     if isinstance(value, Mapping):
         return hidden(value)
+    if isinstance(value, str) and key in _ADDRESS and value:
+        return _PATH.sub(rf"\1/{MASK}", value)
     if isinstance(value, str) and value:
         return MASK if _SECRET.search(key) else _URL_PASSWORD.sub(MASK, value) if "://" in value else value
     return value
@@ -84,6 +89,9 @@ def _setting(path: str, kind: str, default: str, meaning: str) -> Setting:
 
 def _type(kind: Any) -> str:
     origin = get_origin(kind)
+    if origin is Annotated:
+        # how a value is read is no part of what it is
+        return _type(get_args(kind)[0])
     if origin is not None:
         inner = [part for part in get_args(kind) if part is not Ellipsis]
         return f"{origin.__name__} of {', '.join(map(_type, inner))}"

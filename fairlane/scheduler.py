@@ -9,29 +9,48 @@ from typing import Any, Final
 from apscheduler.events import EVENT_JOB_MAX_INSTANCES, EVENT_JOB_MISSED
 from apscheduler.executors.pool import ThreadPoolExecutor
 from apscheduler.schedulers.background import BackgroundScheduler
+from apscheduler.triggers.cron import CronTrigger
+from apscheduler.triggers.interval import IntervalTrigger
 from prometheus_client import CollectorRegistry
 from sqlalchemy import Engine
 
 from fairlane.ledger import forget_minutes
+from fairlane.quality import QualityWatch, forget_types
+from fairlane.slis.prometheus import Prometheus
+from fairlane.slis.reading import SETTLE_S, Reading
 from ingestion.config import KafkaConfig, PipelineConfig
 from ingestion.lanes.trim import trim
+from isolator.projection import prune
 from slo import metrics
+from slo.calendar import UTC as UTC_ZONE
 from slo.clock import Clock
-from slo.evaluate import evaluate
+from slo.days_roll import Roller
 from slo.evaluation import Evaluation
 from slo.export import Exporter
 from slo.history import History
 from slo.objective import Objective
 from slo.presets import pipeline_objectives
+from slo.round import Rounds
 from slo.series import Series
 from slo.store import SliceStore
 
 TIDY_S: Final = 600
+QUALITY_S: Final = 60.0
+"""Seconds between judgements of data quality."""
+READ_S: Final = 60.0
+"""Seconds between reads of other people's metrics."""
+READ_AT_S: Final = SETTLE_S + 5
+"""Second of the minute of those reads: just when the last minute can be read, and well before it is due. Any other second would freeze objectives for a part of every minute."""
+SOURCES: Final = "sources"
+READ: Final = "read"
+CAPACITY: Final = "capacity"
 STOP_S: Final = 5.0
 """How long `stop` waits for a job that is running."""
 TRIM_S: Final = 600.0
 """Seconds between trims of the side lanes, which keep everything until it is handled."""
 TRANSITIONS_MS: Final = 400 * 86_400_000
+UNDECLARED_MS: Final = 7 * 86_400_000
+"""An objective that nobody has evaluated for so long is no longer shown."""
 
 _log = logging.getLogger(__name__)
 
@@ -49,17 +68,29 @@ class Scheduler:
         *,
         objectives: Sequence[Objective] | None = None,
         kafka: KafkaConfig | None = None,
+        verdict_days: int = 400,
+        zone: str = UTC_ZONE,
+        told: Callable[[Sequence[Evaluation]], None] = lambda _: None,
+        capacity: tuple[Callable[[], Any], float] | None = None,
     ) -> None:
-        """Evaluates `objectives` (the pipeline's own when None) each `every_s`; trims the side lanes when `kafka` is given."""
+        """Evaluates `objectives` (the pipeline's own when None) each `every_s`; trims the side lanes when `kafka` is given; forgets verdicts after `verdict_days`; `told` hears of each round; `capacity` is that job and its seconds."""
         own = pipeline_objectives(pipeline.name, pipeline.slo_s)
         self._objectives = own if objectives is None else tuple(objectives)
         self._engine = engine
         self._pipeline = pipeline
         self._kafka = kafka
+        self._told = told
+        self._capacity = capacity
         self._every_s = every_s
+        self._verdicts_ms = verdict_days * 86_400_000
         self._clock = clock
         self._store = SliceStore(engine)
+        self._days = Roller(engine, {o.name: o.target for o in self._objectives}, zone)
         self._history = History(engine)
+        self._rounds = Rounds(engine, self._objectives, clock)
+        self._prometheus = Prometheus()
+        self._reading = Reading(engine, self._objectives, self._prometheus, clock, registry)
+        self._quality = QualityWatch(engine, pipeline.name, clock, registry)
         self._series = Series(engine)
         self._exporter = Exporter(registry, self._objectives)
         self._duration = metrics.JOB_DURATION.histogram(registry)
@@ -69,7 +100,8 @@ class Scheduler:
         self._evaluated: float | None = None
         self._scheduler = BackgroundScheduler(
             timezone=UTC,
-            executors={"default": ThreadPoolExecutor(1)},
+            # a source that does not answer must not hold up an evaluation
+            executors={"default": ThreadPoolExecutor(1), SOURCES: ThreadPoolExecutor(1)},
             # A job that comes late runs once, however often it was missed; a very late one waits for its next time.
             job_defaults={"coalesce": True, "max_instances": 1, "misfire_grace_time": max(int(every_s), 1)},
         )
@@ -80,6 +112,7 @@ class Scheduler:
         jobs: list[tuple[str, Callable[[], Any], float]] = [
             ("evaluate", self.evaluate, self._every_s),
             ("tidy", self.tidy, TIDY_S),
+            ("quality", self._quality.go, QUALITY_S),
         ]
         if self._kafka is not None:
             jobs.append(("trim", self.trim, TRIM_S))
@@ -89,7 +122,27 @@ class Scheduler:
             self._scheduler.add_job(
                 self._guarded, "interval", args=(name, job), id=name, seconds=every, next_run_time=datetime.now(UTC)
             )
+        if self._reading.objectives:
+            self._beside(READ, self._reading.go, READ_S, READ_AT_S)
+        if self._capacity is not None:
+            self._beside(CAPACITY, *self._capacity)
         self._scheduler.start()
+
+    def _beside(self, name: str, job: Callable[[], Any], every_s: float, second: int | None = None) -> None:
+        """A job that waits for others runs where it holds up no evaluation: at once, then each `every_s`, or at that second of each minute."""
+        each = IntervalTrigger(seconds=every_s, timezone=UTC)
+        when = each if second is None else CronTrigger(second=second, timezone=UTC)
+        for label in (self._errors, self._missed):
+            label.labels(name)
+        self._scheduler.add_job(
+            self._counted,
+            when,
+            args=(name, job),
+            id=name,
+            executor=SOURCES,
+            misfire_grace_time=max(int(every_s), 1),
+            next_run_time=datetime.now(UTC),
+        )
 
     def stop(self) -> bool:
         """Start nothing more and wait up to STOP_S for what runs; returns whether it ended."""
@@ -114,27 +167,38 @@ class Scheduler:
         """Has there been an evaluation?"""
         return self._evaluated is not None
 
-    def evaluate(self) -> list[Evaluation]:
+    def evaluate(self) -> Sequence[Evaluation]:
         """One round: evaluate, keep, publish. Raises sqlalchemy.exc.SQLAlchemyError."""
-        found = evaluate(self._objectives, self._store, self._clock.now(), self._history.newest())
-        self._history.save(found)
+        found = self._rounds.go()
         self._exporter.publish(found, self._store.totals())
         self._evaluated = self._clock.monotonic()
+        self._told(found)
         return found
 
     def tidy(self) -> int:
-        """Merge slices that have become too old for their resolution, drop what is past its time; returns how many rows went."""
+        """Add up the days that are over; merge slices that have become too old for their resolution, drop what is past its time; returns how many rows went."""
         now = self._clock.now()
         now_ms = int(now * 1000)
-        gone = self._store.compact(now) + forget_minutes(self._engine, now)
-        return gone + self._series.forget(now_ms) + self._history.forget(now_ms - TRANSITIONS_MS)
+        self._days.roll(now)
+        gone = forget_minutes(self._engine, now) + forget_types(self._engine, now) + self._days.forget(now)
+        if not self._days.pending:
+            # a day is added up before its minutes are merged and forgotten
+            gone += self._store.compact(now)
+        gone += prune(self._engine, now_ms - self._verdicts_ms)
+        return (
+            gone + self._series.forget(now_ms) + self._history.forget(now_ms - TRANSITIONS_MS, now_ms - UNDECLARED_MS)
+        )
 
     def trim(self) -> int:
         """Delete what the side lanes have handled, but for their newest records; returns how many offsets went. Raises BrokerUnreachable."""
         return trim(self._kafka, self._pipeline) if self._kafka is not None else 0
 
     def _guarded(self, name: str, job: Callable[[], Any]) -> None:
-        with self._running, self._duration.labels(name).time():
+        with self._running:
+            self._counted(name, job)
+
+    def _counted(self, name: str, job: Callable[[], Any]) -> None:
+        with self._duration.labels(name).time():
             try:
                 job()
             except Exception:

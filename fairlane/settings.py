@@ -14,12 +14,13 @@ from collections.abc import Mapping
 from contextvars import ContextVar
 from dataclasses import asdict, fields, replace
 from pathlib import Path
-from typing import Annotated, Any, Final, Self
+from typing import Annotated, Any, Final, Literal, cast
 
 from pydantic import (
     BeforeValidator,
     Field,
     ValidationError,
+    ValidationInfo,
     ValidatorFunctionWrapHandler,
     field_validator,
     model_validator,
@@ -34,16 +35,19 @@ from pydantic_settings import (
 )
 
 from fairlane import passthrough, toml
+from fairlane.auth.config import AuthConfig
+from fairlane.hosts import is_loopback
+from fairlane.pager.config import PagerConfig
 from fairlane.settings_errors import DERIVED, Origin, explain, unknown_variables
 from fairlane.stack.paths import default_state_dir
 from ingestion.config import CaptureConfig, KafkaConfig, PipelineConfig, ProbeConfig, Section, SinkConfig, WorkerConfig
 from ingestion.contracts.routes import Mode
 from isolator.constants import Policy
+from slo.calendar import UTC, zone_of
 from slo.errors import ConfigError
 
 PREFIX: Final = "FAIRLANE_"
 DEFAULT_FILE: Final = "fairlane.toml"
-_LOOPBACK: Final = ("127.", "localhost", "::1")
 _file: ContextVar[Path | None] = ContextVar("configuration file", default=None)
 
 
@@ -52,26 +56,17 @@ class DatabaseConfig(Section):
 
     url: str = ""
     """SQLAlchemy URL (`postgresql+psycopg://...`); empty is the SQLite file `fairlane.db` in the state directory."""
+    verdict_days: Annotated[int, Field(ge=1, le=36_500)] = 400
+    """Days for which the isolator's verdicts are kept; older ones are deleted every ten minutes."""
 
 
 class WebConfig(Section):
     """The pages."""
 
     host: str = "127.0.0.1"
-    """Address to listen on; beyond loopback is refused unless `behind_proxy` is set."""
+    """Address to listen on; beyond loopback is refused unless everybody must say who they are (`auth`)."""
     port: Annotated[int, Field(ge=0, le=65535)] = 8090
     """Port to listen on; 0 takes a free one."""
-    behind_proxy: bool = False
-    """A proxy that authenticates people stands in front: listening beyond loopback is allowed."""
-
-    @model_validator(mode="after")
-    def _closed(self) -> Self:
-        if not self.behind_proxy and not self.host.startswith(_LOOPBACK):
-            raise ValueError(
-                f"web.host is {self.host}: the pages have no login of their own, so they listen on loopback only. Put a proxy that authenticates in "
-                "front and set web.behind_proxy = true"
-            )
-        return self
 
 
 class HealthConfig(Section):
@@ -90,6 +85,47 @@ class ControllerConfig(Section):
     """Seconds between decisions."""
     slo_s: Annotated[float, Field(gt=0, le=300)] = 15.0
     """Seconds between evaluations of the SLOs."""
+
+
+class SloConfig(Section):
+    """Objectives beside the pipeline's own."""
+
+    files: tuple[Path, ...] = ()
+    """OpenSLO v1 files, or folders of them."""
+    prometheus: str = ""
+    """URL of the Prometheus that objectives are read from whose data source names none."""
+    windows: Literal["google-mwmb", "fast-slow"] = "google-mwmb"
+    """Alert windows of objectives that bring none: the SRE workbook's four pairs, or 10x over an hour and 2x over six."""
+    windows_file: Path | None = None
+    """A YAML file of alert windows of your own, instead of the preset."""
+    zone: str = UTC
+    """IANA time zone of the days and months that reports and SLA pages tell of, such as Europe/Berlin."""
+
+    @field_validator("zone")
+    @classmethod
+    def _there_is(cls, zone: str) -> str:
+        try:
+            zone_of(zone)
+        except ConfigError as error:
+            raise ValueError(str(error)) from error
+        return zone
+
+
+class CapacityConfig(Section):
+    """What may run out, and what it may cost."""
+
+    files: tuple[Path, ...] = ()
+    """YAML files of limits and cost budgets, or folders of them."""
+    every_s: Annotated[float, Field(ge=10, le=86_400)] = 900.0
+    """Seconds between readings of the present values; each is followed by a forecast."""
+    owner: str = "pipeline"
+    """Who owns Fairlane's own limits."""
+    disk_lead_days: Annotated[float, Field(ge=1, le=730)] = 30.0
+    """Days from deciding on a larger disk to having it."""
+    partition_lead_days: Annotated[float, Field(ge=1, le=730)] = 14.0
+    """Days from deciding on more partitions, or a cheaper handler, to having them."""
+    overflow_lead_days: Annotated[float, Field(ge=1, le=730)] = 3.0
+    """Days from deciding on more side-lane workers to having them."""
 
 
 class PolicyConfig(Section):
@@ -154,6 +190,8 @@ class Settings(BaseSettings):
     """This process's place among the workers."""
     database: DatabaseConfig = DatabaseConfig()
     """History."""
+    auth: AuthConfig = AuthConfig()
+    """Who may use the pages."""
     web: WebConfig = WebConfig()
     """The pages."""
     health: HealthConfig = HealthConfig()
@@ -162,6 +200,38 @@ class Settings(BaseSettings):
     """The clockwork."""
     policy: PolicyConfig = PolicyConfig()
     """The isolator."""
+    slo: SloConfig = SloConfig()
+    """Objectives."""
+    capacity: CapacityConfig = CapacityConfig()
+    """Limits and cost budgets."""
+    pager: PagerConfig = PagerConfig()
+    """Who pages."""
+
+    @field_validator("web")
+    @classmethod
+    def _closed(cls, web: WebConfig, known: ValidationInfo) -> WebConfig:
+        auth = known.data.get("auth")
+        if auth is not None and not auth.on and not is_loopback(web.host):
+            raise ValueError(
+                f"host {web.host} would let everybody who reaches this machine move tenants: set auth.keys = true (`fairlane keys create` makes keys), or "
+                "auth.trusted_peers to the proxy in front that says who it is, or listen on 127.0.0.1"
+            )
+        return web
+
+    @field_validator("policy", mode="wrap")
+    @classmethod
+    def _whole(cls, raw: Any, build: ValidatorFunctionWrapHandler, known: ValidationInfo) -> PolicyConfig:
+        """Judge the constants with those that other sections set: `policy.calm_s` may be short where `controller.tick_s` is."""
+        if not {"pipeline", "controller"} <= known.data.keys():
+            return cast("PolicyConfig", build(raw))  # those sections are refused already
+        theirs = _derived(known.data["pipeline"], known.data["controller"])
+        if isinstance(raw, Mapping) and not isinstance(raw.get("constants"), Policy):
+            raw = {**raw, "constants": {**theirs, **_stale(theirs["slo_s"]), **raw.get("constants", {})}}
+        policy = cast("PolicyConfig", build(raw))
+        try:
+            return policy.model_copy(update={"constants": _fitted(policy.constants, theirs)})
+        except ConfigError as error:
+            raise ValueError(str(error)) from error
 
     @field_validator("kafka", mode="before")
     @classmethod
@@ -214,26 +284,41 @@ class Settings(BaseSettings):
     @property
     def policy_constants(self) -> Policy:
         """The decision's constants, with those that other sections set."""
-        return replace(
-            self.policy.constants,
-            slo_s=self.pipeline.slo_s,
-            tick_s=self.controller.tick_s,
-            hung_s=self.pipeline.hung_s,
-            hold_max_s=self.pipeline.hold_max_s,
-        )
+        return _fitted(self.policy.constants, _derived(self.pipeline, self.controller))
 
     def tree(self) -> dict[str, Any]:
         """As plain nested values that `load` reads back to equal settings; contains secrets."""
         tree = self.model_dump(mode="json")
         default = asdict(Policy())
         tree["policy"] = {"mode": self.policy.mode.value} | {
-            k: v for k, v in asdict(self.policy.constants).items() if v != default[k]
+            k: v for k, v in asdict(self.policy.constants).items() if v != default[k] and k not in DERIVED
         }
         return tree
 
     def dump(self) -> str:
         """As TOML that `load` reads back to equal settings; contains secrets."""
         return toml.dumps(self.tree())
+
+
+def _derived(pipeline: PipelineConfig, controller: ControllerConfig) -> dict[str, Any]:
+    """The policy's constants that other sections set; by the names of DERIVED."""
+    return {
+        "slo_s": pipeline.slo_s,
+        "tick_s": controller.tick_s,
+        "hung_s": pipeline.hung_s,
+        "hold_max_s": pipeline.hold_max_s,
+    }
+
+
+def _fitted(constants: Policy, theirs: Mapping[str, Any]) -> Policy:
+    """The constants with `theirs`. Raises ConfigError for what is impossible together."""
+    given = {} if constants.stale_s != Policy().stale_s else _stale(theirs["slo_s"])
+    return replace(constants, **given, **theirs)
+
+
+def _stale(slo_s: float) -> dict[str, Any]:
+    """The default of policy.stale_s gives way to a shorter objective; one that somebody chose is judged."""
+    return {"stale_s": min(Policy().stale_s, slo_s)}
 
 
 def load(path: Path | None = None, overrides: Mapping[str, Any] | None = None) -> Settings:

@@ -11,7 +11,7 @@ from pydantic import BaseModel, ValidationError
 from isolator.constants import Policy
 
 _PREFIX: Final = "FAIRLANE_"
-NOT_SETTINGS: Final = ("FAIRLANE_CACHE", "FAIRLANE_CONFIG")
+NOT_SETTINGS: Final = ("FAIRLANE_API_KEY", "FAIRLANE_CACHE", "FAIRLANE_CONFIG")
 """Variables with our prefix that are no settings."""
 
 DERIVED: Final = {
@@ -146,4 +146,5 @@ def _has(tree: Mapping[str, Any], path: Sequence[str]) -> bool:
 
 
 def _secret(path: Sequence[str]) -> bool:
-    return any(word in path[-1] for word in ("password", "secret", "url")) if path else False
+    words = ("password", "secret", "url", "webhook", "heartbeat", "targets")
+    return any(word in path[-1] for word in words) if path else False

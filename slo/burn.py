@@ -3,7 +3,7 @@
 Burn rate = error ratio / (1 - target): at 1 the budget lasts exactly its period (Google SRE workbook, ch. 5).
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from enum import StrEnum
 from fractions import Fraction
@@ -53,6 +53,10 @@ class WindowSum:
     due_observed_s: int = 0
     due_s: int = 0
 
+    def later(self, seconds: int) -> "WindowSum":
+        """The same, where minutes are due so many seconds later."""
+        return replace(self, due_s=max(self.due_s - seconds, 0)) if seconds else self
+
     @property
     def coverage(self) -> Fraction | None:
         """Share of the due seconds that were observed; None when none are due yet."""
@@ -88,11 +92,19 @@ class PairReading:
 
 
 def judge(
-    pair: Pair, target: Decimal, long: WindowSum, short: WindowSum, bad_minutes: int, held: Severity = Severity.NONE
+    pair: Pair,
+    target: Decimal,
+    long: WindowSum,
+    short: WindowSum,
+    bad_minutes: int,
+    held: Severity = Severity.NONE,
+    *,
+    partly_frozen: bool = False,
 ) -> PairReading:
     """Is the pair firing, and how urgently?
 
-    `bad_minutes` of the last RECENT_MINUTES had bad events. `held` is the severity that the pair had before: a frozen pair keeps it.
+    `bad_minutes` of the last RECENT_MINUTES had bad events. `held` is the severity that the pair had before: a frozen pair keeps it. Where another pair of the
+    objective is frozen (`partly_frozen`) the newest minutes are missing, and no bad ones among them do not make a ticket of a page.
     """
     burns = burn_rate(long.slice, target), burn_rate(short.slice, target)
     if long.frozen or short.frozen:
@@ -100,6 +112,7 @@ def judge(
     if any(burn is None or burn <= pair.factor for burn in burns):
         return PairReading(pair, *burns, State.OK, Severity.NONE)
     urgent = pair.tier is Tier.PAGE and bad_minutes >= MIN_BAD_MINUTES and long.slice.bad >= MIN_BAD
+    urgent = urgent or (partly_frozen and held is Severity.PAGE)
     return PairReading(pair, *burns, State.FIRING, Severity.PAGE if urgent else Severity.TICKET)
 
 

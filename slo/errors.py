@@ -8,11 +8,16 @@
      |   +- BodyTooSlow                 exit 2  408
      |   +- UnsupportedMedia            exit 2  415
      |   +- UnknownToken                exit 2  401
+     |   +- Unauthenticated             exit 2  401   nobody knows who asks
+     +- Forbidden                       exit 1  403   who asks may not
+     +- NotFound                        exit 1  404   what was asked for is not there
      +- Conflict                        exit 1  409   allowed in general, not now
      +- TooManyRequests                 exit 1  429
      +- RefusedTopic                    exit 1  500   a topic would lose or reorder records
+     +- KafkaRefused                    exit 1  500   Kafka refuses this process for good
      +- HandlerError                    exit 1  500   the user's handler breaks its contract
      +- StateDirectoryError             exit 1  500   the state directory cannot be used
+     +- AuditBroken                     exit 1  500   the audit log was changed
      +- BudgetError                     exit 3  409   the error budget forbids it
      +- Unreachable                     exit 4  503   a service that is needed does not answer
          +- BrokerUnreachable           exit 4  503
@@ -87,6 +92,27 @@ class UnknownToken(UsageError):
     status = 401
 
 
+class Unauthenticated(UsageError):
+    """Who asks is not known."""
+
+    problem = "unauthenticated"
+    status = 401
+
+
+class Forbidden(FairlaneError):
+    """Who asks may not do this."""
+
+    problem = "forbidden"
+    status = 403
+
+
+class NotFound(FairlaneError):
+    """What was asked for is not there."""
+
+    problem = "not-found"
+    status = 404
+
+
 class Conflict(FairlaneError):
     """The request is allowed in general, but not in the present state."""
 
@@ -107,6 +133,12 @@ class RefusedTopic(FairlaneError):
     problem = "refused-topic"
 
 
+class KafkaRefused(FairlaneError):
+    """Kafka refuses this process, and waiting does not mend it."""
+
+    problem = "kafka-refused"
+
+
 class HandlerError(FairlaneError):
     """The handler breaks its contract."""
 
@@ -117,6 +149,12 @@ class StateDirectoryError(FairlaneError):
     """The state directory cannot be used."""
 
     problem = "state-directory"
+
+
+class AuditBroken(FairlaneError):
+    """The audit log is not what was written."""
+
+    problem = "audit-broken"
 
 
 class BudgetError(FairlaneError):

@@ -11,7 +11,7 @@ from slo.objective import Objective
 from slo.store import Rolling
 from slo.windows import Pair, window_name
 
-NEVER = Rolling({}, 0, 0)
+NEVER = Rolling({}, (), 0)
 """An objective for which nothing was ever booked."""
 
 
@@ -42,10 +42,22 @@ def evaluate(
 
 def _one(objective: Objective, rolling: Rolling, now: float, before: Evaluation | None) -> Evaluation:
     held = {pair.pair: pair.severity for pair in before.pairs} if before else {}
-    sums = {w: rolling.windows.get(w, WindowSum()) for p in objective.pairs for w in (p.long_s, p.short_s)}
+    sums = {
+        w: rolling.windows.get(w, WindowSum()).later(objective.whole_s)
+        for p in objective.pairs
+        for w in (p.long_s, p.short_s)
+    }
+    bad_minutes = rolling.bad_minutes(now, objective.late_s, objective.open_s)
+    partly = any(one.frozen for one in sums.values())
     readings = [
         judge(
-            p, objective.target, sums[p.long_s], sums[p.short_s], rolling.bad_minutes, held.get(p.name, Severity.NONE)
+            p,
+            objective.target,
+            sums[p.long_s],
+            sums[p.short_s],
+            bad_minutes,
+            held.get(p.name, Severity.NONE),
+            partly_frozen=partly,
         )
         for p in objective.pairs
     ]
@@ -59,7 +71,7 @@ def _one(objective: Objective, rolling: Rolling, now: float, before: Evaluation 
         pipeline=objective.pipeline,
         population=str(objective.population),
         sli=str(objective.sli),
-        unit=objective.sli.unit,
+        unit=objective.unit,
         title=objective.title,
         target=float(objective.target),
         owner=objective.owner,
@@ -81,7 +93,7 @@ def _one(objective: Objective, rolling: Rolling, now: float, before: Evaluation 
             spent.left, max((r.agreed for r in readings), default=Fraction(0)), objective.period_s
         ),
         observed_s=whole.slice.observed,
-        bad_minutes=rolling.bad_minutes,
+        bad_minutes=bad_minutes,
     )
 
 

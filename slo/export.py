@@ -1,13 +1,16 @@
 """Objectives and evaluations as series, so that rules join targets and thresholds in and need not be written anew."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from math import inf
 from typing import Final
 
-from prometheus_client import CollectorRegistry, Counter
+from prometheus_client import CollectorRegistry
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
+from prometheus_client.registry import Collector
 
 from slo import metrics
 from slo.burn import State
+from slo.catalogue import Metric
 from slo.evaluation import Evaluation
 from slo.objective import Audience, Objective, Sli
 from slo.store import Totals
@@ -15,82 +18,109 @@ from slo.windows import window_name
 
 _STATES: Final = {State.OK: 0, State.FIRING: 1, State.FROZEN: 2}
 _SHARE_WINDOW: Final = "1h"
+_SUMS: Final = ((metrics.GOOD, "good"), (metrics.EXPECTED, "total"), (metrics.OBSERVED, "observed"))
+_Family = GaugeMetricFamily | CounterMetricFamily
+_Labels = tuple[str, ...]
 
 
-class Exporter:
-    """The `fairlane_slo_*` series of a registry; one thread publishes."""
+class Exporter(Collector):
+    """The `fairlane_slo_*` series of a registry, made when they are scraped: a round costs nothing for what nobody reads. One thread publishes."""
 
     def __init__(self, registry: CollectorRegistry, objectives: Sequence[Objective]) -> None:
-        """Register the series and set what never changes: targets, owners, thresholds."""
-        self._sums = [
-            (metrics.GOOD.counter(registry), "good"),
-            (metrics.EXPECTED.counter(registry), "total"),
-            (metrics.OBSERVED.counter(registry), "observed"),
-        ]
-        self._told: dict[tuple[str, str], int] = {}
-        self._burn = metrics.BURN.gauge(registry)
-        self._coverage = metrics.COVERAGE.gauge(registry)
-        self._left = metrics.BUDGET_LEFT.gauge(registry)
-        self._left_s = metrics.BUDGET_LEFT_SECONDS.gauge(registry)
-        self._exhaustion = metrics.EXHAUSTION.gauge(registry)
-        self._state = metrics.STATE.gauge(registry)
-        self._severity = metrics.SEVERITY.gauge(registry)
-        self._moved = metrics.MOVED_RATIO.gauge(registry)
-        self._evaluated = metrics.LAST_EVALUATION.gauge(registry)
-        target, info, threshold = (
-            metrics.TARGET.gauge(registry),
-            metrics.INFO.gauge(registry),
-            metrics.THRESHOLD.gauge(registry),
-        )
+        """Register the series; targets, owners and thresholds are told from the first scrape on."""
+        self._objectives = tuple(objectives)
         self._labels = {o.name: (o.name, o.pipeline, str(o.population)) for o in objectives}
-        for o in objectives:
-            target.labels(*self._labels[o.name]).set(float(o.target))
-            info.labels(*self._labels[o.name], str(o.sli), o.owner, o.runbook).set(1)
-            for pair in o.pairs:
-                for side, window in (("long", pair.long_s), ("short", pair.short_s)):
-                    threshold.labels(o.name, window_name(window), str(pair.tier), pair.name, side).set(
-                        float(pair.factor)
-                    )
+        self._found: Sequence[Evaluation] = ()
+        self._totals: Mapping[str, Totals] = {}
+        self._told: dict[tuple[str, str], int] = {}
+        registry.register(self)
 
     def publish(self, evaluations: Sequence[Evaluation], totals: Mapping[str, Totals]) -> None:
-        """Show what an evaluation found, and the sums that the counters stand for."""
-        for e in evaluations:
-            labels = self._labels[e.slo]
-            for pair in e.pairs:
-                for window, burn, coverage in (
-                    (pair.long_window, pair.long_burn, pair.long_coverage),
-                    (pair.short_window, pair.short_burn, pair.short_coverage),
-                ):
-                    self._burn.labels(e.slo, window).set(burn or 0.0)
-                    self._coverage.labels(e.slo, window).set(
-                        coverage if coverage is not None else float(e.observed_s > 0)
+        """What the next scrape shows. Neither is changed afterwards."""
+        self._found, self._totals = evaluations, totals
+
+    def describe(self) -> list[_Family]:
+        """Nothing: the names are catalogued, and asking for them must not cost a scrape."""
+        return []
+
+    def collect(self) -> Iterator[_Family]:
+        """All series. Thread-safe: takes what was published last."""
+        found, totals = list(self._found), self._totals
+        yield from self._promises()
+        yield from self._sums(found, totals)
+        yield from self._pairs(found)
+        for metric, value in (
+            (metrics.BUDGET_LEFT, lambda e: e.budget_left),
+            (metrics.BUDGET_LEFT_SECONDS, lambda e: e.budget_left_s),
+            (metrics.EXHAUSTION, lambda e: inf if e.exhaustion_s is None else e.exhaustion_s),
+            (metrics.STATE, lambda e: _STATES[e.state]),
+            (metrics.SEVERITY, lambda e: e.severity.rank),
+        ):
+            yield _gauge(metric, ((self._labels[e.slo], value(e)) for e in found))
+        yield _gauge(metrics.MOVED_RATIO, _shares(found))
+        last = max((e.at_ms for e in found), default=0)
+        yield _gauge(metrics.LAST_EVALUATION, [((), last / 1000)])
+
+    def _promises(self) -> Iterator[_Family]:
+        yield _gauge(metrics.TARGET, ((self._labels[o.name], float(o.target)) for o in self._objectives))
+        yield _gauge(
+            metrics.INFO, (((*self._labels[o.name], str(o.sli), o.owner, o.runbook), 1.0) for o in self._objectives)
+        )
+        yield _gauge(
+            metrics.THRESHOLD,
+            (
+                ((o.name, window_name(window), str(pair.tier), pair.name, side), float(pair.factor))
+                for o in self._objectives
+                for pair in o.pairs
+                for side, window in (("long", pair.long_s), ("short", pair.short_s))
+            ),
+        )
+
+    def _sums(self, found: Sequence[Evaluation], totals: Mapping[str, Totals]) -> Iterator[_Family]:
+        for metric, name in _SUMS:
+            family = CounterMetricFamily(metric.name.removesuffix("_total"), metric.meaning, labels=metric.labels)
+            for e in found:
+                if e.slo in totals:
+                    family.add_metric(
+                        self._labels[e.slo], self._advanced(e.slo, name, getattr(totals[e.slo].slice, name))
                     )
-            self._left.labels(*labels).set(e.budget_left)
-            self._left_s.labels(*labels).set(e.budget_left_s)
-            self._exhaustion.labels(*labels).set(inf if e.exhaustion_s is None else e.exhaustion_s)
-            self._state.labels(*labels).set(_STATES[e.state])
-            self._severity.labels(*labels).set(e.severity.rank)
-            if e.slo in totals:
-                for counter, name in self._sums:
-                    self._advance(counter, labels, name, getattr(totals[e.slo].slice, name))
-        self._shares(evaluations)
-        if evaluations:
-            self._evaluated.set(max(e.at_ms for e in evaluations) / 1000)
+            yield family
 
-    def _advance(self, counter: Counter, labels: tuple[str, str, str], name: str, value: int) -> None:
+    def _advanced(self, slo: str, name: str, value: int) -> int:
         """A counter never goes back: after a revision downwards it waits until the sum has caught up."""
-        told = self._told.get((labels[0], name), 0)
-        series = counter.labels(*labels)
-        if value > told:
-            series.inc(value - told)
-            self._told[labels[0], name] = value
+        told = max(self._told.get((slo, name), 0), value)
+        self._told[slo, name] = told
+        return told
 
-    def _shares(self, evaluations: Sequence[Evaluation]) -> None:
-        counts: dict[str, dict[str, int]] = {}
-        for e in evaluations:
+    @staticmethod
+    def _pairs(found: Sequence[Evaluation]) -> Iterator[_Family]:
+        burns: dict[_Labels, float] = {}
+        coverages: dict[_Labels, float] = {}
+        for e in found:
+            for p in e.pairs:
+                for window, burn, coverage in (
+                    (p.long_window, p.long_burn, p.long_coverage),
+                    (p.short_window, p.short_burn, p.short_coverage),
+                ):
+                    burns[e.slo, window] = burn or 0.0
+                    coverages[e.slo, window] = coverage if coverage is not None else float(e.observed_s > 0)
+        yield _gauge(metrics.BURN, burns.items())
+        yield _gauge(metrics.COVERAGE, coverages.items())
+
+
+def _gauge(metric: Metric, samples: Iterable[tuple[_Labels, float]]) -> GaugeMetricFamily:
+    family = GaugeMetricFamily(metric.name, metric.meaning, labels=metric.labels)
+    for labels, value in samples:
+        family.add_metric(labels, value)
+    return family
+
+
+def _shares(found: Sequence[Evaluation]) -> Iterator[tuple[_Labels, float]]:
+    counts: dict[str, dict[str, int]] = {}
+    for e in found:
+        if e.sli == Sli.FRESHNESS:
             hour = next((p.total for p in e.pairs if p.long_window == _SHARE_WINDOW), 0)
-            if e.sli == Sli.FRESHNESS:
-                counts.setdefault(e.pipeline, {})[e.population] = hour
-        for pipeline, by in counts.items():
-            moved, whole = by.get(Audience.MOVED, 0), by.get(Audience.ALL, 0)
-            self._moved.labels(pipeline).set(min(moved / whole, 1.0) if whole else 0.0)
+            counts.setdefault(e.pipeline, {})[e.population] = hour
+    for pipeline, by in counts.items():
+        moved, whole = by.get(Audience.MOVED, 0), by.get(Audience.ALL, 0)
+        yield (pipeline,), min(moved / whole, 1.0) if whole else 0.0

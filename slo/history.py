@@ -73,10 +73,11 @@ class History:
         with self._read.connect() as conn:
             return [Transition(r.slo, r.at_ms, State(r.state), Severity(r.severity)) for r in conn.execute(query)]
 
-    def forget(self, before_ms: int) -> int:
-        """Drop changes of state older than `before_ms`; returns how many."""
+    def forget(self, before_ms: int, evaluated_before_ms: int = 0) -> int:
+        """Drop changes of state older than `before_ms`, and objectives last evaluated before `evaluated_before_ms`: nobody declares them any more; returns how many."""
         with self._write.begin() as conn:
-            return conn.execute(delete(TRANSITIONS).where(TRANSITIONS.c.at_ms < before_ms)).rowcount
+            gone = conn.execute(delete(TRANSITIONS).where(TRANSITIONS.c.at_ms < before_ms)).rowcount
+            return gone + conn.execute(delete(EVALUATIONS).where(EVALUATIONS.c.at_ms < evaluated_before_ms)).rowcount
 
 
 _ORDER = {State.FIRING: 0, State.FROZEN: 1, State.OK: 2}

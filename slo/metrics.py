@@ -114,6 +114,13 @@ JOB_MISSED: Final = Metric(
     "runs",
     "Scheduled jobs that were skipped because they came too late",
 )
+SOURCE_ERRORS: Final = Metric(
+    "fairlane_slo_source_errors_total",
+    "counter",
+    ("slo",),
+    "reads",
+    "Reads of an objective's source that failed or came half: its minutes are missing until a later read has them",
+)
 BOOKED: Final = Metric(
     "fairlane_booking_messages_total",
     "counter",
@@ -163,8 +170,28 @@ BOOKED_AT: Final = Metric(
     "seconds",
     "Append time of the newest booked telemetry: time() minus this is how stale the SLOs are",
 )
+CAPTURED_AT: Final = Metric(
+    "fairlane_booking_last_capture_timestamp_seconds",
+    "gauge",
+    ("pipeline",),
+    "seconds",
+    "Append time of the newest report of a capture process; no series while none has ever reported, as capture is not required",
+)
+
+QUALITY: Final = Metric(
+    "fairlane_quality_ratio",
+    "gauge",
+    ("pipeline", "type", "signal"),
+    "ratio",
+    "Data quality of the last hour by event type (the worst of them): volume_drop, volume_rise, nulls, duplicates, late; invalid is the pipeline's, with an empty type",
+)
+QUALITY_LIMIT: Final = Metric(
+    "fairlane_quality_limit_ratio", "gauge", ("signal",), "ratio", "Above this the signal of an event type is a finding"
+)
 
 METRICS: Final[tuple[Metric, ...]] = (
+    QUALITY,
+    QUALITY_LIMIT,
     TARGET,
     INFO,
     GOOD,
@@ -183,6 +210,7 @@ METRICS: Final[tuple[Metric, ...]] = (
     JOB_DURATION,
     JOB_ERRORS,
     JOB_MISSED,
+    SOURCE_ERRORS,
     BOOKED,
     UNREADABLE,
     REVISED,
@@ -190,4 +218,5 @@ METRICS: Final[tuple[Metric, ...]] = (
     SKEWED,
     BOOKING_ERRORS,
     BOOKED_AT,
+    CAPTURED_AT,
 )

@@ -6,9 +6,14 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import Final
 
+from slo.calendar import Calendar
 from slo.errors import ConfigError
+from slo.slices import SLICE_S
+from slo.source import LANES, Source, Timeslices
 from slo.windows import DAY, Pair, check, preset
 
+GRACE_S: Final = 60
+"""Seconds after an event's deadline in which its outcome may be on its way."""
 _NAME: Final = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
 
 
@@ -23,6 +28,17 @@ class Sli(StrEnum):
     """Time slices: a second is good when every partition's lag is under the threshold (records)."""
     CAPTURE_AVAILABILITY = "capture_availability"
     """Events: good when capture accepted them; what the client got wrong or sent too fast is not counted."""
+
+    CAPTURE_LATENCY = "capture_latency"
+    """Requests: good when capture answered within the threshold (seconds)."""
+    VALID = "valid"
+    """Events: good when they keep the capture contract."""
+    COMPLETE = "complete"
+    """Events: good when every field that their type requires is there."""
+    UNIQUE = "unique"
+    """Events: good when their id was not seen before."""
+    EXTERNAL = "external"
+    """Measured elsewhere: a Prometheus query or a push."""
 
     @property
     def unit(self) -> str:
@@ -56,6 +72,16 @@ class Objective:
     runbook: str = ""
     title: str = ""
     windows: str = "google-mwmb"
+    custom: tuple[Pair, ...] = ()
+    """Its own alert windows instead of the preset's."""
+    calendar: Calendar | None = None
+    """Its budget is that of a calendar period; None for the rolling one of `window_days`. Alerts always roll."""
+    source: Source = LANES
+    timeslices: Timeslices | None = None
+    """Counted by time slices (seconds); None by occurrences."""
+    service: str = ""
+    """Of an objective that belongs to no pipeline: OpenSLO's Service."""
+    description: str = ""
 
     def __post_init__(self) -> None:
         """Refuse the impossible at load."""
@@ -66,9 +92,29 @@ class Objective:
         if self.window_days < 1:
             raise ConfigError(f"objective '{self.name}': window_days must be 1 or more, not {self.window_days}")
         try:
-            check(self.pairs, self.target)
+            check(self.pairs, self.target, self.timeslices.slice_s if self.timeslices is not None else SLICE_S)
         except ConfigError as error:
             raise ConfigError(f"objective '{self.name}': {error}") from None
+
+    @property
+    def unit(self) -> str:
+        """What its slices count."""
+        return "seconds" if self.timeslices is not None else self.sli.unit
+
+    @property
+    def late_s(self) -> int:
+        """Seconds by which the last minutes tell of bad events: 0, or for a threshold over a minute the threshold and the grace (nothing is bad before)."""
+        return int(self.threshold) + GRACE_S if self.sli is Sli.FRESHNESS and self.threshold > GRACE_S else 0
+
+    @property
+    def open_s(self) -> int:
+        """Seconds for which the newest minutes may still become bad, where `late_s` does not leave them out."""
+        return int(self.threshold) + GRACE_S if self.sli is Sli.FRESHNESS and not self.late_s else 0
+
+    @property
+    def whole_s(self) -> int:
+        """Seconds by which a minute is known later than others: a time slice is judged when all of its minutes are there."""
+        return self.timeslices.slice_s - SLICE_S if self.timeslices is not None else 0
 
     @property
     def period_s(self) -> int:
@@ -78,4 +124,4 @@ class Objective:
     @property
     def pairs(self) -> tuple[Pair, ...]:
         """Its alert windows."""
-        return preset(self.windows, self.window_days)
+        return self.custom or preset(self.windows, self.window_days)

@@ -30,6 +30,12 @@ def step_for(window_s: int) -> int:
     return next((r.step_s for r in RESOLUTIONS if window_s <= r.keep_s), RESOLUTIONS[-1].step_s)
 
 
+def window_begin(now_s: float, window_s: int) -> int:
+    """The first slice (Unix second of its start) of a rolling window that ends at `now_s`: a multiple of the step at its far end."""
+    step = step_for(window_s)
+    return -(-(int(now_s) - window_s) // step) * step
+
+
 def coarsen(slices: Mapping[int, Slice], step_s: int) -> dict[int, Slice]:
     """Slices by start (Unix seconds), merged into steps of `step_s`. The store does the same in SQL."""
     merged: dict[int, Slice] = {}

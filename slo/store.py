@@ -8,15 +8,24 @@ from typing import Any, Final
 from sqlalchemy import BigInteger, Connection, Engine, Integer, and_, bindparam, case, delete, func, select
 
 from slo.burn import RECENT_MINUTES, WindowSum
-from slo.resolution import RESOLUTIONS, cut, step_for
-from slo.schema import BOOKED, SLICES, TOTALS
+from slo.clock import Clock, SystemClock
+from slo.resolution import RESOLUTIONS, cut, window_begin
+from slo.schema import BOOKED, JOURNAL, SLICES, TOTALS
 from slo.slices import SLICE_S, Slice
 from slo.sql import upsert, writer
 
 LEDGER_S: Final = 5 * 86_400
-"""Minutes older than this must not be booked: what they were is forgotten."""
+"""Minutes older than this must not be booked: what they were is forgotten a day later."""
+LONGEST_DAY_S: Final = 26 * 3_600
+"""Booked minutes are kept so much longer: a local day that may still be revised has all of its minutes."""
 DUE_S: Final = 60
 """A minute's slice is due this long after its end: before that its absence says nothing."""
+KEEP_MINUTES: Final = 40
+"""Minutes whose bad ones are told one by one: a moved token's are known after 16."""
+SLACK_S: Final = 7_200
+"""Slices are merged this much later than windows need them: running sums that were not kept up for a while still find what leaves."""
+JOURNAL_S: Final = 7_200
+"""How long the journal is kept."""
 
 _COUNTS: Final = ("good", "total", "expected", "observed")
 
@@ -31,11 +40,16 @@ class Totals:
 
 @dataclass(frozen=True, slots=True)
 class Rolling:
-    """One objective's rolling windows by seconds, and in how many of the last minutes something was bad."""
+    """One objective's rolling windows by seconds, and which of the last KEEP_MINUTES minutes (Unix seconds of their start) had something bad."""
 
     windows: Mapping[int, WindowSum]
-    bad_minutes: int
+    bad_at: tuple[int, ...]
     born: int
+
+    def bad_minutes(self, now: float, late_s: int = 0, open_s: int = 0) -> int:
+        """How many of the RECENT_MINUTES minutes before `now` less `late_s` had something bad; those of the last `open_s` seconds count besides."""
+        until = int(now) - late_s
+        return sum(until - open_s - RECENT_MINUTES * 60 <= at <= until for at in self.bad_at)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,9 +65,10 @@ class Booking:
 class SliceStore:
     """Slices by objective name. Booking the same again changes nothing; booking a minute anew revises it, however far it has been merged."""
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Engine, clock: Clock | None = None) -> None:
         self._read = engine
         self._write = writer(engine)
+        self._clock = clock or SystemClock()
 
     def book(self, bookings: Sequence[Booking], conn: Connection | None = None) -> list[Booking]:
         """Set minutes; returns those that changed anything. In the caller's transaction when `conn` is given.
@@ -71,13 +86,17 @@ class SliceStore:
         if not changed:
             return []
         there = self._fine(conn, changed)
-        merged = self._merged(conn, [key for key in changed if key not in there])
+        # what was never booked is in no coarser slice: a fine one joins them when it is merged in its turn
+        merged = self._merged(conn, [key for key in changed if key not in there and key in known])
         fine: list[dict[str, Any]] = []
         coarse: list[dict[str, Any]] = []
+        journal: list[dict[str, Any]] = []
+        booked_s = int(self._clock.now())
         totals: dict[str, dict[str, Any]] = {}
         for key, booking in changed.items():
             old = known.get(key, Slice())
             delta = {name: getattr(booking.slice, name) - getattr(old, name) for name in _COUNTS}
+            journal.append({"slo": booking.slo, "at": booking.at, "booked_s": booked_s, **delta})
             if key in merged:
                 coarse.append({"b_slo": key[0], **merged[key], **{f"d_{name}": n for name, n in delta.items()}})
             else:
@@ -92,6 +111,7 @@ class SliceStore:
         if coarse:
             conn.execute(_REVISE, coarse)
         upsert(conn, BOOKED, [{"slo": b.slo, "at": b.at, **_counts(b.slice)} for b in changed.values()])
+        conn.execute(JOURNAL.insert(), journal)
         self._add_totals(conn, list(totals.values()))
         return list(changed.values())
 
@@ -135,7 +155,7 @@ class SliceStore:
             conn.execute(older.values(born=row["born"]))
 
     def rolling(self, windows: Iterable[int], now: float) -> dict[str, Rolling]:
-        """Every objective's windows that end at `now` (Unix seconds), in one statement; objectives that were never booked are absent.
+        """Every objective's windows that end at `now` (Unix seconds), added up anew; objectives that were never booked are absent.
 
         Sums take all slices that begin in the window. Coverage takes its closed minutes (DUE_S after their end) since the objective was born.
         """
@@ -144,28 +164,31 @@ class SliceStore:
         at = SLICES.c.at
         columns: list[Any] = [TOTALS.c.slo, TOTALS.c.born]
         for w in lengths:
-            inside = at >= int(now) - w
+            inside = at >= window_begin(now, w)
             columns += [
                 func.coalesce(func.sum(case((inside, SLICES.c[name]), else_=0)), 0).label(f"{name}_{w}")
                 for name in _COUNTS
             ]
             seen = case((and_(inside, at < due), SLICES.c.observed), else_=0)
             columns.append(func.coalesce(func.sum(seen), 0).label(f"due_{w}"))
-        recent = and_(at >= int(now) - RECENT_MINUTES * 60, SLICES.c.step_s == SLICE_S, SLICES.c.total > SLICES.c.good)
-        columns.append(func.coalesce(func.sum(case((recent, 1), else_=0)), 0).label("bad_minutes"))
-        on = and_(SLICES.c.slo == TOTALS.c.slo, at >= int(now) - max(lengths), at <= int(now))
+        on = and_(SLICES.c.slo == TOTALS.c.slo, at >= window_begin(now, max(lengths)), at <= int(now))
         query = select(*columns).select_from(TOTALS.outerjoin(SLICES, on)).group_by(TOTALS.c.slo, TOTALS.c.born)
         with self._read.connect() as conn:
             rows = conn.execute(query).mappings().all()
+            recent = and_(
+                at >= first_minute(now), at <= int(now), SLICES.c.step_s == SLICE_S, SLICES.c.total > SLICES.c.good
+            )
+            bad: dict[str, list[int]] = {}
+            for slo, minute in conn.execute(select(SLICES.c.slo, at).where(recent).order_by(at)).all():
+                bad.setdefault(slo, []).append(minute)
         found = {}
         for row in rows:
             sums = {}
             for w in lengths:
-                step = step_for(w)
-                begin = max(-(-(int(now) - w) // step) * step, row["born"])
+                begin = max(window_begin(now, w), row["born"])
                 counts = [int(row[f"{name}_{w}"]) for name in _COUNTS]
                 sums[w] = WindowSum(Slice(*counts), int(row[f"due_{w}"]), max(due - begin, 0))
-            found[row["slo"]] = Rolling(sums, int(row["bad_minutes"]), row["born"])
+            found[row["slo"]] = Rolling(sums, tuple(bad.get(row["slo"], ())), row["born"])
         return found
 
     def totals(self) -> dict[str, Totals]:
@@ -173,6 +196,11 @@ class SliceStore:
         with self._read.connect() as conn:
             rows = conn.execute(select(TOTALS)).all()
         return {row.slo: Totals(row.born, Slice(row.good, row.total, row.expected, row.observed)) for row in rows}
+
+    def booked(self, slo: str, minutes: Collection[int]) -> set[int]:
+        """Which of the minutes (Unix seconds of their start) were booked before; they must not be older than LEDGER_S."""
+        with self._read.connect() as conn:
+            return {at for _, at in self._ledger(conn, {(slo, at) for at in minutes})}
 
     def slices(self, slo: str, begin: int, end: int) -> dict[int, Slice]:
         """The slices of one objective that begin in [begin, end), by start, as fine as they are kept."""
@@ -188,7 +216,8 @@ class SliceStore:
         gone = 0
         with self._write.begin() as conn:
             for finer, coarser in pairwise(RESOLUTIONS):
-                old = and_(SLICES.c.step_s == finer.step_s, SLICES.c.at < cut(now, finer.keep_s, coarser.step_s))
+                before = cut(now, finer.keep_s + SLACK_S, coarser.step_s)
+                old = and_(SLICES.c.step_s == finer.step_s, SLICES.c.at < before)
                 start = (SLICES.c.at - SLICES.c.at % coarser.step_s).label("start")
                 sums = [func.cast(func.sum(SLICES.c[name]), BigInteger).label(name) for name in _COUNTS]
                 merged = conn.execute(select(SLICES.c.slo, start, *sums).where(old).group_by(SLICES.c.slo, start)).all()
@@ -205,7 +234,8 @@ class SliceStore:
                 gone += conn.execute(delete(SLICES).where(old)).rowcount
             last = RESOLUTIONS[-1]
             gone += conn.execute(delete(SLICES).where(SLICES.c.at < cut(now, last.keep_s, last.step_s))).rowcount
-            conn.execute(delete(BOOKED).where(BOOKED.c.at < int(now) - LEDGER_S))
+            conn.execute(delete(BOOKED).where(BOOKED.c.at < int(now) - LEDGER_S - LONGEST_DAY_S))
+            conn.execute(delete(JOURNAL).where(JOURNAL.c.booked_s < int(self._clock.now()) - JOURNAL_S))
         return gone
 
 
@@ -218,6 +248,11 @@ _REVISE: Final = (
     )
     .values({name: SLICES.c[name] + bindparam(f"d_{name}", type_=BigInteger) for name in _COUNTS})
 )
+
+
+def first_minute(now: float) -> int:
+    """The first of the minutes that are told one by one."""
+    return (int(now) // SLICE_S - KEEP_MINUTES) * SLICE_S
 
 
 def _counts(part: Slice) -> dict[str, int]:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from enum import StrEnum
 from fractions import Fraction
+from functools import cache
 from typing import Final
 
 from slo.errors import ConfigError
@@ -67,6 +68,7 @@ FAST_SLOW: Final = (
 PRESETS: Final = ("google-mwmb", "fast-slow")
 
 
+@cache
 def preset(name: str, window_days: int) -> tuple[Pair, ...]:
     """The pairs of a named preset for an objective over `window_days`. Raises ConfigError for an unknown name."""
     if name == "google-mwmb":

@@ -12,17 +12,31 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from fairlane.app import words
 from fairlane.cli.context import settings_of
+from fairlane.cli.slo_files import validate
+from fairlane.cli.slo_gate import gate, unwaive, waive, waivers
+from fairlane.cli.slo_report import report
+from fairlane.cli.slo_show import show
+from fairlane.cli.slo_templates import list_templates, new
 from fairlane.database import open_database
+from fairlane.objectives import objectives_of
 from fairlane.settings import Settings
 from slo.burn import Severity, State
 from slo.clock import SystemClock
-from slo.errors import Conflict, Unreachable
+from slo.errors import NotFound, Unreachable
 from slo.evaluation import Evaluation
 from slo.history import History
 from slo.objective import Objective
-from slo.presets import pipeline_objectives
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, help="Objectives, error budgets and burn rates.")
+app.command("validate")(validate)
+app.command("show")(show)
+app.command("templates")(list_templates)
+app.command("new")(new)
+app.command("gate")(gate)
+app.command("waive")(waive)
+app.command("unwaive")(unwaive)
+app.command("waivers")(waivers)
+app.command("report")(report)
 
 STALE_S: Final = 120.0
 """Evaluations come each 15 s: an older one does not say how things are now."""
@@ -33,9 +47,20 @@ Json = Annotated[bool, typer.Option("--json", help="One JSON object instead of a
 
 @app.command()
 def status(context: typer.Context, *, json: Json = False) -> None:
-    """How each objective stands, worst first: state, burn rates, budget left, time to exhaustion."""
+    """How each objective stands, worst first: state, burn rates, budget left, time to exhaustion. No history yet is said, and is no failure."""
     settings = settings_of(context)
-    evaluations = newest(settings)
+    try:
+        evaluations = newest(settings)
+    except NotFound as nothing:
+        none: dict[str, object] = {
+            "pipeline": settings.pipeline.name,
+            "age_s": None,
+            "stale": True,
+            "objectives": [],
+            "note": str(nothing),
+        }
+        print(orjson.dumps(none).decode() if json else f"No data: {nothing}")
+        return
     age_s = SystemClock().now() - max(e.at_ms for e in evaluations) / 1000
     if json:
         stale = age_s > STALE_S
@@ -60,9 +85,9 @@ def status(context: typer.Context, *, json: Json = False) -> None:
 
 @app.command("list")
 def list_(context: typer.Context, *, json: Json = False) -> None:
-    """What is promised: targets, thresholds, windows, owners. Needs neither Kafka nor the database."""
-    pipeline = settings_of(context).pipeline
-    objectives = pipeline_objectives(pipeline.name, pipeline.slo_s)
+    """What is promised: targets, thresholds, windows, owners; the pipeline's own and those of slo.files. Needs neither Kafka nor the database."""
+    settings = settings_of(context)
+    pipeline, objectives = settings.pipeline, objectives_of(settings)
     if json:
         print(orjson.dumps({"pipeline": pipeline.name, "objectives": [described(o) for o in objectives]}).decode())
         return
@@ -71,7 +96,7 @@ def list_(context: typer.Context, *, json: Json = False) -> None:
         (
             o.name,
             words.percent(float(o.target)),
-            f"{o.window_days} d",
+            f"calendar {o.calendar.unit}" if o.calendar else f"{o.window_days} d",
             o.title,
             ", ".join(p.name for p in o.pairs),
             o.owner,
@@ -82,20 +107,20 @@ def list_(context: typer.Context, *, json: Json = False) -> None:
 
 
 def newest(settings: Settings) -> list[Evaluation]:
-    """The newest evaluations, worst first. Raises Conflict when there is none yet, Unreachable and StateDirectoryError for the database."""
+    """The newest evaluations, worst first. Raises NotFound when there is none yet, Unreachable and StateDirectoryError for the database."""
     url = make_url(settings.database_url)
     if url.get_backend_name() == "sqlite" and url.database and not Path(url.database).exists():
         # Looking must not make a database.
-        raise Conflict(f"slo: there is no history at {url.database} yet. {_START}")
+        raise NotFound(f"there is no history at {url.database} yet. {_START}")
     engine = open_database(settings.database_url)
     try:
-        found = list(History(engine).newest(settings.pipeline.name).values())
+        found = list(History(engine).newest().values())
     except SQLAlchemyError as error:
         raise Unreachable(f"slo: the database does not answer: {error}. Check database.url.") from error
     finally:
         engine.dispose()
     if not found:
-        raise Conflict(f"slo: no objective of pipeline '{settings.pipeline.name}' has been evaluated yet. {_START}")
+        raise NotFound(f"no objective of pipeline '{settings.pipeline.name}' has been evaluated yet. {_START}")
     return found
 
 
@@ -145,8 +170,25 @@ def table(rows: Sequence[tuple[str, ...]]) -> list[str]:
 
 def described(o: Objective) -> dict[str, object]:
     """An objective for JSON; the target as text, exactly."""
-    pairs = [{"pair": p.name, "factor": float(p.factor), "tier": str(p.tier)} for p in o.pairs]
-    return {**asdict(o), "target": str(o.target), "windows": pairs}
+    source = {"kind": type(o.source).__name__.lower(), **asdict(o.source)}
+    slices = {"slice_s": o.timeslices.slice_s, "target": str(o.timeslices.target)} if o.timeslices else None
+    return {
+        "name": o.name,
+        "pipeline": o.pipeline,
+        "title": o.title,
+        "sli": str(o.sli),
+        "unit": o.unit,
+        "population": str(o.population),
+        "target": str(o.target),
+        "threshold": o.threshold,
+        "window_days": o.window_days,
+        "calendar": asdict(o.calendar) if o.calendar else None,
+        "timeslices": slices,
+        "source": source,
+        "owner": o.owner,
+        "runbook": o.runbook,
+        "windows": [{"pair": p.name, "factor": float(p.factor), "tier": str(p.tier)} for p in o.pairs],
+    }
 
 
 def _burn(value: float | None) -> str:

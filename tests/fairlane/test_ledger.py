@@ -1,5 +1,7 @@
 """Bookings in the database, on SQLite and PostgreSQL: exact, revisable, and each message once."""
 
+from dataclasses import replace
+
 import pytest
 from sqlalchemy import Engine
 
@@ -159,8 +161,10 @@ def test_time_slices(booker: Booker) -> None:
     booker.enter(*((probe("p", T0, ages=[31.0 if s < 10 else 0.0], lags=[5]), T0 + s * 1000) for s in range(60)))
     assert booker.slice("oldest-age") == Slice(50, 60, 60, 60)
     assert booker.slice("lag") == Slice(60, 60, 60, 60)
-    booker.enter((capture("p", T0, 99, 1), T0 + 60_000))
+    booker.enter((replace(capture("p", T0, 99, 1), invalid=25, requests=40, slow=3, throttled=7), T0 + 60_000))
     assert booker.slice("capture-availability", MINUTE + 1) == Slice(99, 100, 100, 1)
+    assert booker.slice("capture-latency", MINUTE + 1) == Slice(37, 40, 40, 1)
+    assert booker.slice("valid", MINUTE + 1) == Slice(100, 125, 125, 1)
     assert booker.ledger.last_seconds() == {
         Sli.OLDEST_AGE: T0 // 1000 + 59,
         Sli.LAG: T0 // 1000 + 59,
@@ -208,3 +212,15 @@ def test_raw_counts_are_forgotten_when_they_cannot_be_revised(booker: Booker, en
     )
     assert forget_minutes(engine, T0 / 1000 + LEDGER_S) == 0
     assert forget_minutes(engine, T0 / 1000 + LEDGER_S + 60) == 5
+
+
+def test_a_watermark_in_the_future_goes_back_to_what_can_be(booker: Booker) -> None:
+    day_ms = 86_400_000
+    booker.enter((probe("p", T0), T0 + day_ms))
+    assert booker.ledger.watermark_ms() == T0 + day_ms
+    tallies = Tallies(Limits(30.0, 10_000), {}, booker.ledger.watermark_ms(), limit_ms=T0 + 120_000)
+    tallies.add(outcomes("p", MINUTE, {Kind.GOOD: 8}), T0 + 1000)
+    tallies.add(probe("p", T0, offsets={MINUTE: [6, 4]}), T0 + 62_000)
+    booker.ledger.enter(tallies, "t", booker.place, Place("c", {0: 9}), {})
+    assert booker.ledger.watermark_ms() == T0 + 120_000
+    assert booker.slice("freshness-all") == Slice(8, 8, 10, 60), "the minute is open again: nothing in it is bad yet"

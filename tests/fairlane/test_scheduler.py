@@ -3,17 +3,23 @@
 import threading
 import time
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 
 import pytest
 from prometheus_client import CollectorRegistry
 from sqlalchemy import Engine, text
 
-from fairlane.scheduler import Scheduler
+from fairlane.scheduler import READ, READ_S, Scheduler
+from fairlane.slis.reading import SETTLE_S
 from ingestion.config import KafkaConfig, PipelineConfig
 from slo.clock import ManualClock, SystemClock
 from slo.history import History
+from slo.objective import Objective, Sli
+from slo.presets import pipeline_objectives
 from slo.slices import Slice
-from slo.store import Booking, SliceStore
+from slo.source import Op, Raw
+from slo.store import DUE_S, Booking, SliceStore
 
 PIPELINE = PipelineConfig(name="p", replication=1)
 
@@ -48,12 +54,31 @@ def test_the_first_evaluation_comes_at_once_and_more_follow(
     running: Scheduler, engine: Engine, registry: CollectorRegistry
 ) -> None:
     wait(running)
-    assert len(History(engine).newest("p")) == 6
+    assert len(History(engine).newest("p")) == len(pipeline_objectives("p"))
     first = registry.get_sample_value("fairlane_slo_last_evaluation_timestamp_seconds")
     time.sleep(1.0)
     assert registry.get_sample_value("fairlane_slo_last_evaluation_timestamp_seconds") > (first or 0)
     assert registry.get_sample_value("fairlane_slo_job_errors_total", {"job": "evaluate"}) == 0
     assert running.live()
+
+
+def test_other_peoples_metrics_are_read_once_a_minute_is_settled_and_before_it_is_due(
+    engine: Engine, registry: CollectorRegistry
+) -> None:
+    source = Raw("http://127.0.0.1:9", "up", Op.LT, 1)
+    wanted = Objective("shop", "shop", Sli.EXTERNAL, Decimal("0.99"), 0, source=source, windows="fast-slow")
+    scheduler = Scheduler(engine, PIPELINE, 15, SystemClock(), registry, objectives=[wanted])
+    scheduler.start()
+    try:
+        job = scheduler._scheduler.get_job(READ)
+        # whatever second it was started at
+        for second in (1, 20, 34, 36, 59):
+            last = datetime(2026, 11, 21, 12, 0, second, tzinfo=UTC)
+            then = job.trigger.get_next_fire_time(last, last)
+            assert SETTLE_S < then.second < DUE_S
+            assert timedelta(0) < then - last <= timedelta(seconds=READ_S)
+    finally:
+        assert scheduler.stop()
 
 
 def test_a_job_that_fails_is_counted_and_runs_again(engine: Engine, registry: CollectorRegistry) -> None:
@@ -76,7 +101,7 @@ def test_a_job_that_fails_is_counted_and_runs_again(engine: Engine, registry: Co
 def test_tidying_merges_and_forgets(engine: Engine, registry: CollectorRegistry) -> None:
     clock = ManualClock(1_700_000_000.0)
     scheduler = Scheduler(engine, PIPELINE, 15, clock, registry)
-    at = 1_700_000_000 // 60 * 60 - 8 * 3600
+    at = 1_700_000_000 // 60 * 60 - 10 * 3600
     SliceStore(engine).book([Booking("p-lag", at + 60 * n, Slice(1, 1, 1, 60), at) for n in range(20)])
     assert scheduler.tidy() == 20
     assert sum(part.total for part in SliceStore(engine).slices("p-lag", 0, 2**40).values()) == 20

@@ -97,7 +97,7 @@ REFUSED = {
         {},
         "write it as kafka.bootstrap",
     ),
-    "pages beyond loopback without a login": ('[web]\nhost = "0.0.0.0"', {}, "web.behind_proxy = true"),
+    "pages beyond loopback without a login": ('[web]\nhost = "0.0.0.0"', {}, "auth.keys = true"),
 }
 
 
@@ -181,3 +181,23 @@ def test_every_setting_can_be_named() -> None:
     assert len(known) == len(set(known))
     assert {"pipeline.partitions", "policy.guard_share", "kafka.bootstrap", "state_dir"} <= set(known)
     assert "policy.slo_s" not in known
+
+
+def test_the_policy_is_judged_with_what_other_sections_set() -> None:
+    short = load(None, {"policy.calm_s": 1.0, "controller.tick_s": 0.5})
+    assert (short.policy_constants.calm_s, short.policy_constants.tick_s) == (1.0, 0.5)
+    assert short.policy.constants == short.policy_constants
+    with pytest.raises(ConfigError, match=r"tick_s \(5.0\) must not exceed policy.calm_s"):
+        load(None, {"policy.calm_s": 1.0})
+    with pytest.raises(ConfigError, match=r"must not exceed"):
+        load(None, {"controller.tick_s": 60.0, "pipeline.slo_s": 30.0, "policy.calm_s": 59.0})
+
+
+def test_a_short_objective_takes_the_default_of_how_old_a_report_may_be_with_it() -> None:
+    quick = "[controller]\ntick_s = 1\n[pipeline]\nslo_s = "
+    assert load(file(f"{quick}5")).policy_constants.stale_s == 5
+    assert load(file(f"{quick}20")).policy_constants.stale_s == 10
+    changed = load(file(f"{quick}20"))
+    short = changed.model_copy(update={"pipeline": changed.pipeline.model_copy(update={"slo_s": 5.0})})
+    assert short.policy_constants.stale_s == 5
+    assert "policy.stale_s (8.0) is impossible" in refused(file(f"{quick}5\n[policy]\nstale_s = 8.0"))

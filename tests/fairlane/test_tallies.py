@@ -115,3 +115,28 @@ def test_charts_draw_freshness_of_the_protected() -> None:
 
 def test_what_is_promised_to_the_moved_is_one_number() -> None:
     assert MOVED_WITHIN_S == PROMISED
+
+
+def test_a_broker_whose_clock_runs_ahead_moves_the_time_only_to_the_limit() -> None:
+    day_ms = 86_400_000
+    tallies = Tallies(LIMITS, {Sli.LAG: (T0 + day_ms) // 1000}, T0 + day_ms, limit_ms=T0)
+    assert tallies.watermark_ms == T0, "what was stored while the clock ran ahead is not believed"
+    assert tallies.last == {Sli.LAG: T0 // 1000}
+    tallies.add(probe("p", T0, ages=[1.0]), T0 + 5 * day_ms)
+    tallies.tick(T0 + day_ms)
+    assert tallies.watermark_ms == T0
+    assert {minute for minute, _ in tallies.seconds} == {MINUTE}
+    tallies.add(outcomes("p", MINUTE, {Kind.GOOD: 1}), T0 + day_ms)
+    assert tallies.out_of_range == 0
+    assert sum(tallies.counts.values()) == 1
+
+
+def test_numbers_that_no_database_holds_are_left_out() -> None:
+    tallies = fold(
+        (outcomes("p", MINUTE, {Kind.GOOD: 10**18}), T0),
+        (probe("p", T0, offsets={MINUTE: [10**18, 5]}), T0),
+        (capture("p", T0, accepted=10**18), T0),
+    )
+    assert not tallies.counts
+    assert tallies.offsets == {(MINUTE, 1): 5}
+    assert tallies.out_of_range > 0

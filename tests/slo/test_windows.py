@@ -68,10 +68,19 @@ def test_a_pipeline_comes_with_its_objectives() -> None:
         ("oldest_age", "all"): ("0.999", 30.0),
         ("lag", "all"): ("0.999", 10_000),
         ("capture_availability", "all"): ("0.999", 0),
+        ("capture_latency", "all"): ("0.99", 0.2),
+        ("valid", "all"): ("0.99", 0),
+        ("complete", "all"): ("0.99", 0),
+        ("unique", "all"): ("0.95", 0),
     }
     names = [o.name for o in pipeline_objectives("events")]
     assert len(set(names)) == len(names)
     assert Audience.MOVED in {o.population for o in pipeline_objectives("events")}
+
+
+def test_what_clients_send_wakes_nobody() -> None:
+    quality = [o for o in pipeline_objectives("events") if o.sli in {Sli.VALID, Sli.COMPLETE, Sli.UNIQUE}]
+    assert {p.tier for o in quality for p in o.pairs} == {Tier.TICKET}
 
 
 def test_window_names_use_the_largest_unit_that_divides() -> None:

@@ -1,5 +1,6 @@
 """`fairlane slo`: what a person and a program read."""
 
+import re
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -13,7 +14,6 @@ from fairlane.cli.context import Globals
 from fairlane.cli.slo import app, row, sentence
 from fairlane.database import open_database
 from slo.burn import Severity, State
-from slo.errors import Conflict
 from slo.evaluate import evaluate
 from slo.evaluation import Evaluation
 from slo.history import History
@@ -57,7 +57,11 @@ def test_status_says_the_worst_first(found: list[Evaluation], tmp_path: Path) ->
 
 def test_status_as_json(found: list[Evaluation], tmp_path: Path) -> None:
     answer = orjson.loads(run(tmp_path, "status", "--json").splitlines()[-1])
-    assert (answer["pipeline"], answer["stale"], len(answer["objectives"])) == ("events", False, 6)
+    assert (answer["pipeline"], answer["stale"], len(answer["objectives"])) == (
+        "events",
+        False,
+        len(pipeline_objectives("events")),
+    )
     assert answer["objectives"][0]["state"] == "firing"
     assert answer["objectives"][0]["pairs"][0]["threshold"] > 0
 
@@ -65,17 +69,19 @@ def test_status_as_json(found: list[Evaluation], tmp_path: Path) -> None:
 def test_list_needs_no_database(tmp_path: Path) -> None:
     assert "99.99 %" in run(tmp_path, "list")
     answer = orjson.loads(run(tmp_path, "list", "--json"))
-    assert {o["target"] for o in answer["objectives"]} == {"0.9999", "0.999", "0.99"}
+    assert {o["target"] for o in answer["objectives"]} == {"0.9999", "0.999", "0.99", "0.95"}
     assert list(tmp_path.iterdir()) == []
 
 
-def test_nothing_evaluated_yet_says_what_to_do(tmp_path: Path) -> None:
-    with pytest.raises(Conflict, match=r"no history at .* yet\. Start `fairlane up`"):
-        run(tmp_path, "status")
+def test_nothing_evaluated_yet_says_what_to_do_and_is_no_failure(tmp_path: Path) -> None:
+    # exit 1 is "failed": the question was answered, there is only nothing to tell yet
+    assert re.match(r"No data: there is no history at .* yet\. Start `fairlane up`", run(tmp_path, "status"))
     assert list(tmp_path.iterdir()) == []
     open_database(f"sqlite:///{tmp_path / 'fairlane.db'}").dispose()
-    with pytest.raises(Conflict, match="no objective of pipeline 'events' has been evaluated yet"):
-        run(tmp_path, "status")
+    assert "no objective of pipeline 'events' has been evaluated yet" in run(tmp_path, "status")
+    told = orjson.loads(run(tmp_path, "status", "--json"))
+    assert (told["objectives"], told["stale"], told["age_s"]) == ([], True, None)
+    assert "evaluated yet" in told["note"]
 
 
 def test_sentences(found: list[Evaluation]) -> None:

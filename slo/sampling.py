@@ -1,0 +1,66 @@
+"""Samples of somebody else's metrics to slices. Pure: samples in, minutes out; a minute that was not seen whole gives no slice.
+
+Sampled at every whole minute: `samples[at]` is the value at Unix second `at`.
+"""
+
+from collections.abc import Mapping, Sequence
+from fractions import Fraction
+
+from slo.slices import SLICE_S, Slice
+from slo.source import Op, Timeslices
+
+Samples = Mapping[int, float]
+
+
+def increase(series: Sequence[Samples], at: int) -> float | None:
+    """By how much counters grew in the minute that begins at `at`: each series by itself, a restart counts from zero. None when no series has both ends."""
+    grown = [_grown(one[at], one[at + SLICE_S]) for one in series if at in one and at + SLICE_S in one]
+    return sum(grown) if grown else None
+
+
+def total(series: Sequence[Samples], at: int) -> float | None:
+    """What all series say of the minute that begins at `at` (they tell it at its end); None when none does."""
+    values = [one[at + SLICE_S] for one in series if at + SLICE_S in one]
+    return sum(values) if values else None
+
+
+def ratio_slice(good: float | None, bad: float | None, whole: float | None) -> Slice | None:
+    """A minute of good or bad (the other is None) over all. None when it was not seen; no traffic is a slice with nothing due.
+
+    Counts are rounded to whole events; good never exceeds the total (two queries are never read at the very same moment).
+    """
+    part = good if good is not None else bad
+    if whole is None and part is None:
+        return None
+    due = max(round(whole or 0.0), 0)
+    counted = min(max(round(part or 0.0), 0), due)
+    return Slice(counted if good is not None or bad is None else due - counted, due, due, SLICE_S)
+
+
+def raw_slice(value: float | None, op: Op, threshold: float) -> Slice | None:
+    """A minute of a value that is good or not: one event. None when it was not seen."""
+    if value is None or value != value:  # noqa: PLR0124 - not a number: a quantile without traffic
+        return None
+    return Slice(int(op.holds(value, threshold)), 1, 1, SLICE_S)
+
+
+def by_timeslices(minutes: Mapping[int, Slice], how: Timeslices) -> dict[int, Slice]:
+    """Minutes as seconds of good or bad time slices: a slice is good when the share of good in it is at least the target, or when nothing was due.
+
+    A time slice of which a minute is missing is left out: it may yet come.
+    """
+    found: dict[int, Slice] = {}
+    for begin in sorted({at // how.slice_s * how.slice_s for at in minutes}):
+        inside = [minutes.get(at) for at in range(begin, begin + how.slice_s, SLICE_S)]
+        known = [part for part in inside if part is not None]
+        if len(known) < len(inside):
+            continue
+        good, due = sum(part.good for part in known), sum(part.total for part in known)
+        held = due == 0 or Fraction(good, due) >= Fraction(how.target)
+        for at in range(begin, begin + how.slice_s, SLICE_S):
+            found[at] = Slice(SLICE_S if held else 0, SLICE_S, SLICE_S, SLICE_S)
+    return found
+
+
+def _grown(before: float, after: float) -> float:
+    return after - before if after >= before else after

@@ -1,0 +1,105 @@
+"""Calendar periods meet exactly, in every zone and over every clock change."""
+
+from datetime import date
+from itertools import pairwise
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from slo.calendar import Calendar, Unit, midnight, parse_period, zone_of
+from slo.errors import ConfigError
+
+ZONES = (
+    "UTC",
+    "Europe/Berlin",
+    "America/New_York",
+    "Asia/Kathmandu",
+    "Australia/Lord_Howe",
+    "America/Sao_Paulo",
+    "Africa/Cairo",
+)
+
+zones = st.sampled_from(ZONES)
+units = st.sampled_from(list(Unit))
+instants = st.integers(946_684_800, 2_208_988_800)
+
+
+@given(zone=zones, unit=units, at=instants)
+def test_an_instant_lies_in_its_period_and_periods_meet(zone: str, unit: Unit, at: int) -> None:
+    calendar = Calendar(unit, zone)
+    period = calendar.at(at)
+    assert period.begin <= at < period.end
+    assert calendar.previous(period).end == period.begin
+    assert calendar.at(period.end).begin == period.end
+    assert calendar.at(period.end - 1) == period
+
+
+@given(zone=zones, unit=units, at=instants)
+def test_the_days_of_a_period_add_up_to_it(zone: str, unit: Unit, at: int) -> None:
+    calendar = Calendar(unit, zone)
+    period = calendar.at(at)
+    days = list(calendar.days(period))
+    assert (days[0].begin, days[-1].end) == (period.begin, period.end)
+    assert all(a.end == b.begin for a, b in pairwise(days))
+    assert sum(d.seconds for d in days) == period.seconds
+
+
+@pytest.mark.parametrize(
+    ("zone", "day", "hours"),
+    [
+        ("Europe/Berlin", date(2026, 3, 29), 23),
+        ("Europe/Berlin", date(2026, 10, 25), 25),
+        ("Europe/Berlin", date(2026, 10, 26), 24),
+        ("Australia/Lord_Howe", date(2026, 4, 5), 24.5),
+        ("UTC", date(2026, 3, 29), 24),
+    ],
+    ids=["spring in Berlin", "autumn in Berlin", "the day after", "half an hour in Lord Howe", "never in UTC"],
+)
+def test_a_day_is_as_long_as_its_clocks_say(zone: str, day: date, hours: float) -> None:
+    assert Calendar(Unit.DAY, zone).of(day).seconds == hours * 3600
+
+
+def test_a_month_over_a_clock_change_is_an_hour_longer() -> None:
+    assert Calendar(Unit.MONTH, "Europe/Berlin").of(date(2026, 10, 5)).seconds == 31 * 86_400 + 3_600
+    assert Calendar(Unit.QUARTER, "Europe/Berlin").of(date(2026, 10, 5)).seconds == 92 * 86_400 + 3_600
+
+
+def test_a_day_begins_where_midnight_is_skipped() -> None:
+    # clocks went from 0:00 to 1:00
+    assert midnight(date(2018, 11, 4), "America/Sao_Paulo") == 1_541_300_400
+
+
+@pytest.mark.parametrize(
+    ("text", "name", "days"),
+    [
+        ("2026-10", "2026-10", 31),
+        ("2026-Q4", "2026-Q4", 92),
+        ("2026", "2026", 365),
+        ("2026-10-21", "2026-10-21", 1),
+        ("2024-02", "2024-02", 29),
+        ("2026-Q1", "2026-Q1", 90),
+    ],
+)
+def test_a_period_is_read_and_named(text: str, name: str, days: int) -> None:
+    _, period = parse_period(text)
+    assert (period.name, period.seconds) == (name, days * 86_400)
+
+
+@pytest.mark.parametrize(
+    "text", ["2026-13", "2026-02-30", "2026-Q5", "26", "soon", "", "2026-1", "2026-10-21T00", "9999-12"]
+)
+def test_a_period_that_does_not_exist_is_refused(text: str) -> None:
+    with pytest.raises(ConfigError, match="no period that exists"):
+        parse_period(text)
+
+
+@pytest.mark.parametrize("name", ["Europe/Berlinn", "", "/etc/passwd", "../UTC", "Mars/Olympus"])
+def test_a_zone_that_does_not_exist_is_refused(name: str) -> None:
+    with pytest.raises(ConfigError, match="no time zone"):
+        Calendar(Unit.MONTH, name)
+
+
+def test_the_nearest_zone_is_named() -> None:
+    with pytest.raises(ConfigError, match="Europe/Berlin"):
+        zone_of("Europe/Berlinn")
