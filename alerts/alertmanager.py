@@ -7,7 +7,7 @@ from alerts.config import AlertSettings, Receivers
 from alerts.model import Tier
 
 WATCHDOG: Final = "FairlaneWatchdog"
-_SUBJECT: Final = ("pipeline", "area", "slo")
+_SUBJECT: Final = ("pipeline", "area", "slo", "limit", "budget")
 """Labels that make two alerts speak of the same thing. A label that both lack counts as equal."""
 _QUIETER: Final = ((Tier.PAGE, Tier.TICKET), (Tier.PAGE, Tier.NOTIFY), (Tier.TICKET, Tier.NOTIFY))
 _REPEAT: Final = {Tier.PAGE: "1h", Tier.TICKET: "1d", Tier.NOTIFY: "7d"}

@@ -1,6 +1,7 @@
 """Burn-rate rules: a constant number for any number of objectives, because targets and thresholds are series that are joined in.
 
-Recorded per window: the error ratio, the burn rate and the bad events; then the pairs of windows that burn; then two alerts. Without coverage an alert neither starts
+Recorded per window: the error ratio, the burn rate and the bad events; then the pairs of windows that burn; then two alerts, and one for the case that the
+database counts otherwise. Without coverage an alert neither starts
 nor ends: while it is *frozen* it keeps itself firing by its own ALERTS series, as long as the objective is known.
 """
 
@@ -12,6 +13,7 @@ from slo import metrics
 
 PAGE: Final = "FairlaneBudgetBurnPage"
 TICKET: Final = "FairlaneBudgetBurnTicket"
+MISMATCH: Final = "FairlaneMismatch"
 MIN_COVERAGE: Final = 0.9
 """Share of a window that must have been observed."""
 MIN_BAD: Final = 100
@@ -20,6 +22,13 @@ MIN_BAD_MINUTES: Final = 2
 """And bad events in this many of the last five minutes."""
 STALE_S: Final = 120
 """An evaluation older than this says nothing about coverage."""
+COMPARED: Final = "1h"
+"""The window over which Prometheus' burn rate is compared with the database's."""
+COMPARED_S: Final = 3_600
+TOLERANCE: Final = 0.1
+"""They may differ by this share ..."""
+TOLERANCE_LEAST: Final = 0.5
+"""... or by this burn rate, whichever is more: late data move between minutes in one of them only."""
 
 ERRORS: Final = "slo:error:ratio"
 BURN: Final = "slo:burn:ratio"
@@ -98,7 +107,8 @@ def _alerts(dashboard: str) -> Iterator[Alert]:
     enough = f"({BAD} >= {MIN_BAD} and on (slo) {BAD_MINUTES} >= {MIN_BAD_MINUTES})"
     yield Alert(
         PAGE,
-        _or_frozen(PAGE, f'{BURNING}{{tier="page"}}\n  and on (slo, window) {enough}'),
+        # with the newest minutes missing, no bad ones among them do not end a page
+        _or_frozen(PAGE, f'{BURNING}{{tier="page"}}\n  and on (slo, window) {enough}', f'{BURNING}{{tier="page"}}'),
         Tier.PAGE,
         "freshness",
         "{{ $labels.slo }} burns its error budget (pair {{ $labels.pair }})",
@@ -117,13 +127,42 @@ def _alerts(dashboard: str) -> Iterator[Alert]:
         "Look at it within a working day.",
         dashboard,
     )
+    yield _mismatch(dashboard)
 
 
-def _or_frozen(name: str, measured: str) -> str:
-    """`measured` where both windows of the pair are covered; where they are not, what `name` was firing for before."""
+def _mismatch(dashboard: str) -> Alert:
+    """Compared only while both speak of the same minutes: the counters have grown by as many observed seconds as the window has."""
+    ours = f'max by (slo, window) ({metrics.BURN.name}{{window="{COMPARED}"}})'
+    observed = f"max by (slo) (increase({metrics.OBSERVED.name}[{COMPARED}]))"
+    return Alert(
+        MISMATCH,
+        f'(\n  abs({BURN}{{window="{COMPARED}"}} - on (slo, window) group_left () {ours})\n'
+        f"    > on (slo, window) group_left () clamp_min({TOLERANCE} * {ours}, {TOLERANCE_LEAST})\n)\n"
+        f"and on (slo) abs({observed} / {COMPARED_S} - 1) < {TOLERANCE}\n"
+        f'and on (slo, window) {COVERAGE}{{window="{COMPARED}"}} >= {MIN_COVERAGE}',
+        Tier.TICKET,
+        "telemetry",
+        "Prometheus and the database disagree on {{ $labels.slo }}",
+        "Their burn rates of the same hour differ by {{ $value | humanize }}: one of them would page wrongly. "
+        "Look for a second exporter of the same series, lost scrapes, or rules of another version.",
+        dashboard,
+        hold="20m",
+    )
+
+
+def _or_frozen(name: str, measured: str, still: str = "") -> str:
+    """`measured` where both windows of the pair are covered; where they are not, what `name` was firing for before.
+
+    `still`: pairs that hold on to it as well while another pair of their objective is not covered.
+    """
     covered = f"{COVERED} >= {MIN_COVERAGE}"
+    ended = (
+        f"({covered})"
+        if not still
+        else f"(\n    {covered}\n    unless on (slo, pair) ({still} and on (slo) {COVERED} < {MIN_COVERAGE})\n  )"
+    )
     return (
         f"(\n  {measured}\n  and on (slo, pair) {covered}\n)\nor on (slo, pair)\n(\n"
         f'  max by ({_BY}, window, pair) (last_over_time(ALERTS{{alertname="{name}", alertstate="firing"}}[5m]))\n'
-        f"  unless on (slo, pair) ({covered})\n  and on (slo) {KNOWN}\n)"
+        f"  unless on (slo, pair) {ended}\n  and on (slo) {KNOWN}\n)"
     )

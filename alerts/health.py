@@ -29,6 +29,7 @@ def groups(pipeline_board: str, isolation_board: str) -> Iterator[Group]:
     yield Group("fairlane-control", "15s", tuple(_control(isolation_board)))
     yield Group("fairlane-telemetry", "15s", tuple(_telemetry(pipeline_board)))
     yield Group("fairlane-lanes", "15s", tuple(_lanes(pipeline_board)))
+    yield Group("fairlane-data", "1m", (_quality(pipeline_board),))
     yield Group("fairlane-watchdog", "30s", (_watchdog(pipeline_board),))
 
 
@@ -67,9 +68,14 @@ def _control(board: str) -> Iterator[Alert]:
 
 
 def _telemetry(board: str) -> Iterator[Alert]:
+    silent, unbooked = (
+        f"time() - max by (pipeline) (last_over_time({name}[{_REMEMBER}])) > {STALE_S}"
+        for name in (slo.CAPTURED_AT.name, slo.BOOKED_AT.name)
+    )
     sources = (
         ("probe", f"time() - max by (pipeline) (last_over_time({probe.LAST_ROUND.name}[{_REMEMBER}])) > {STALE_S}"),
-        ("booking", f"time() - max by (pipeline) (last_over_time({slo.BOOKED_AT.name}[{_REMEMBER}])) > {STALE_S}"),
+        ("booking", unbooked),
+        ("capture", f"(\n  {silent}\n  unless on (pipeline) {unbooked}\n)"),
         ("evaluation", f"time() - max(last_over_time({slo.LAST_EVALUATION.name}[{_REMEMBER}])) > {STALE_S}"),
     )
     yield Alert(
@@ -165,4 +171,17 @@ def _watchdog(board: str) -> Alert:
         "Alerting works",
         "Always fires. An external heartbeat raises the alarm when this one is missing.",
         board,
+    )
+
+
+def _quality(board: str) -> Alert:
+    return Alert(
+        "FairlaneDataQuality",
+        f"max by (pipeline, type, signal) ({slo.QUALITY.name}) > on (signal) group_left () max by (signal) ({slo.QUALITY_LIMIT.name})",
+        Tier.TICKET,
+        "data",
+        "{{ $labels.signal }} of {{ $labels.type }} in pipeline {{ $labels.pipeline }} is {{ $value | humanizePercentage }}",
+        "`fairlane quality` lists every event type with the counts behind it, the worst first.",
+        board,
+        hold="10m",
     )

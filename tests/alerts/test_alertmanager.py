@@ -67,5 +67,5 @@ def test_every_alert_below_a_page_is_silenced_by_a_louder_tier_of_its_area() -> 
         assert alert.area
         if alert.tier in {Tier.TICKET, Tier.NOTIFY}:
             assert f'tier="{alert.tier}"' in targets
-    assert all({"pipeline", "area", "slo"} == set(rule["equal"]) for rule in inhibitions)
+    assert all({"pipeline", "area", "slo", "limit", "budget"} == set(rule["equal"]) for rule in inhibitions)
     assert all(rule["source_matchers"] != rule["target_matchers"] for rule in inhibitions)

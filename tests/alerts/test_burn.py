@@ -86,6 +86,23 @@ def test_without_coverage_a_page_stays_frozen_and_ends_when_data_say_so(tmp_path
     )
 
 
+def test_a_slow_page_outlives_the_begin_of_a_gap(tmp_path: Path) -> None:
+    """Burn 8 fires 6h/30m alone. Counts stop at minute 40: the bad minutes leave the last five before its 30 minutes count as uncovered; 5m is uncovered by then."""
+    slow = [{**FAST, "pair": "6h/30m"}]
+    series = [
+        Series(one.name, one.labels, "1x84 0.5x56") if one.labels.get("window") == "5m" else one
+        for one in objective("0+992x80 79360x60", "0+1000x80 80000x60", samples=140)
+        if one.name != metrics.COVERAGE.name or one.labels["window"] != "30m"
+    ]
+    series.append(Series(metrics.COVERAGE.name, {"slo": SLO["slo"], "window": "30m"}, "1x100 0.8x40"))
+    run(
+        tmp_path,
+        series,
+        Expect("39m", burn.PAGE, slow),
+        *(Expect(f"{minute}m", burn.PAGE, slow) for minute in (42, 44, 46, 48, 52, 60)),
+    )
+
+
 def test_a_short_window_that_runs_empty_ends_no_page(tmp_path: Path) -> None:
     # counts stop at minute 28: the short windows are uncovered soon, the long ones stay covered for a while
     gone = objective("0+100x39 3980+80x16 5260+0x43", "0+100x56 5600+0x43", samples=100)
@@ -160,3 +177,45 @@ def test_a_slow_burn_makes_a_ticket(tmp_path: Path) -> None:
 def test_no_traffic_is_not_trouble(tmp_path: Path) -> None:
     series = objective("1000x60", "1000x60", samples=60)
     run(tmp_path, series, Expect("28m", burn.PAGE), Expect("28m", burn.TICKET))
+
+
+def compared(
+    name: str, ours: str, good: str, expected: str, observed: str = "0+30x240", coverage: str = "1x240"
+) -> list[Series]:
+    """An objective whose burn rate the database tells as `ours`, over 240 samples of 30 s."""
+    made = [
+        *objective(good, expected, samples=240, coverage=coverage),
+        Series(metrics.BURN.name, {"slo": SLO["slo"], "window": "1h"}, ours),
+        Series(metrics.OBSERVED.name, SLO, observed),
+    ]
+    return [Series(one.name, one.labels | {"slo": name} if one.labels else one.labels, one.values) for one in made]
+
+
+MISMATCHES = {
+    "numbers-that-differ": (("5x240", "0+98x240", "0+100x240"), {85, 115}),
+    "a-database-that-sees-nothing": (("0x240", "0+98x240", "0+100x240"), {85, 115}),
+    "a-prometheus-that-sees-nothing": (("20x240", "0+100x240", "0+100x240"), {85, 115}),
+    "numbers-that-agree": (("20x240", "0+98x240", "0+100x240"), set()),
+    "numbers-within-a-tenth": (("18.5x240", "0+98x240", "0+100x240"), set()),
+    "little-that-differs-by-little": (("0x240", "0+9996x240", "0+10000x240"), set()),
+    "numbers-that-agree-again": (("5x180 20x60", "0+98x240", "0+100x240"), {85}),
+    "a-prometheus-without-the-hour": (("5x240", "_x120 0+98x120", "_x120 0+100x120", "_x120 0+30x120"), set()),
+    # half an hour of minutes is counted at minute 61: from then on an hour of Prometheus' holds more minutes than the database's
+    "counts-all-at-once-after-a-gap": (("5x240", "0+98x240", "0+100x240", "0+30x60 1800x60 3600+30x120"), {85}),
+    "a-database-that-saw-half-of-it": (("5x240", "0+98x240", "0+100x240", "0+30x240", "0.5x240"), set()),
+}
+"""Objective to its series and the minutes, of those that are looked at, in which it fires. Executed together: promtool's time is that of the rules."""
+
+
+def test_prometheus_and_the_database_are_compared(tmp_path: Path) -> None:
+    series = {one.text(): one for name, (made, _) in MISMATCHES.items() for one in compared(name, *made)}
+    at = {
+        minute: [
+            {"slo": name, "window": "1h", "tier": "ticket"}
+            for name, (_, fires) in MISMATCHES.items()
+            if minute in fires
+        ]
+        for minute in (70, 85, 115)
+    }
+    assert [len(names) for names in at.values()] == [0, 5, 3]
+    run(tmp_path, list(series.values()), *(Expect(f"{m}m", burn.MISMATCH, labels) for m, labels in at.items()))

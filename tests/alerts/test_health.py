@@ -11,6 +11,7 @@ from ingestion.lanes import metrics as lanes
 from ingestion.probe import metrics as probe
 from isolator import metrics as isolator
 from slo import metrics as slo
+from slo.capacity import metrics as capacity
 from slo.catalogue import Metric
 from tests.support.promtool import Expect, Series, execute
 
@@ -18,6 +19,8 @@ pytestmark = pytest.mark.prometheus
 
 P = {"pipeline": "events"}
 EVENTS = [P]
+DISK = {"limit": "disk"}
+MONEY = {"budget": "warehouse"}
 GENERAL = {**P, "lane": "general"}
 OVERFLOW = {**P, "lane": "overflow", "partition": "3"}
 CLOCK = "0+15x240"
@@ -55,6 +58,14 @@ CASES = {
     ),
     "a booking that stands still": (
         one(slo.BOOKED_AT, P, "0+15x20 300x60"),
+        [Expect("9m", "FairlaneStaleTelemetry", [{**P, "source": "booking"}])],
+    ),
+    "a capture that has died, which freezes its availability": (
+        [*one(slo.BOOKED_AT, P, "0+15x80"), *one(slo.CAPTURED_AT, P, "0+15x20 300x60")],
+        [Expect("5m", "FairlaneStaleTelemetry"), Expect("9m", "FairlaneStaleTelemetry", [{**P, "source": "capture"}])],
+    ),
+    "a booking that stands still and hears of no capture": (
+        [*one(slo.BOOKED_AT, P, "0+15x20 300x60"), *one(slo.CAPTURED_AT, P, "0+15x20 300x60")],
         [Expect("9m", "FairlaneStaleTelemetry", [{**P, "source": "booking"}])],
     ),
     "an evaluation that stands still": (
@@ -114,6 +125,17 @@ CASES = {
             Expect("20m", "FairlaneDeadLetters"),
         ],
     ),
+    "an event type that lacks a field, beside one that is as it should be": (
+        one(slo.QUALITY, {**P, "type": "buy", "signal": "nulls"}, "0x4 0.02x80 0.01x40")
+        + one(slo.QUALITY, {**P, "type": "view", "signal": "duplicates"}, "0.04x124")
+        + one(slo.QUALITY_LIMIT, {"signal": "nulls"}, "0.01x124")
+        + one(slo.QUALITY_LIMIT, {"signal": "duplicates"}, "0.05x124"),
+        [
+            Expect("10m", "FairlaneDataQuality"),
+            Expect("14m", "FairlaneDataQuality", [{**P, "type": "buy", "signal": "nulls"}]),
+            Expect("25m", "FairlaneDataQuality"),
+        ],
+    ),
     "a paused lane": (
         one(lanes.PAUSED, GENERAL, "0x4 1x8 0x20"),
         [Expect("2m", "FairlaneLanePaused", [GENERAL]), Expect("6m", "FairlaneLanePaused")],
@@ -138,6 +160,59 @@ CASES = {
             Expect("6m", "FairlaneTokenMoved"),
         ],
     ),
+    "a limit that is reached before it can be raised": (
+        one(capacity.SLACK, DISK, "86400x20 -86400x80 86400x40"),
+        [
+            Expect("5m", "FairlaneCapacityTooLate"),
+            Expect("22m", "FairlaneCapacityTooLate", [{**DISK, "tier": "ticket"}]),
+            Expect("30m", "FairlaneCapacityTooLate"),
+        ],
+    ),
+    "a limit past its trigger": (
+        one(capacity.STATE, DISK, "0x20 1x80 0x40"),
+        [
+            Expect("5m", "FairlaneCapacityYellow"),
+            Expect("22m", "FairlaneCapacityYellow", [{**DISK, "tier": "notify"}]),
+            Expect("30m", "FairlaneCapacityYellow"),
+        ],
+    ),
+    "a limit that is not measured any more": (
+        [*one(capacity.STATE, DISK, "0x20 3x120"), *one(capacity.SAMPLED, DISK, "100x140")],
+        [Expect("5m", "FairlaneCapacityUnknown"), Expect("22m", "FairlaneCapacityUnknown", [DISK])],
+    ),
+    "a limit that never was": (one(capacity.STATE, DISK, "3x140"), [Expect("30m", "FairlaneCapacityUnknown")]),
+    "a budget that is nearly spent": (
+        one(capacity.COST_SPENT, MONEY, "0.79x20 0.8x120"),
+        [
+            Expect("5m", "FairlaneCostNotice"),
+            Expect("22m", "FairlaneCostNotice", [{**MONEY, "tier": "notify"}]),
+            Expect("22m", "FairlaneCostOverspent"),
+        ],
+    ),
+    "a month that will end above its budget": (
+        one(capacity.COST_FORECAST, MONEY, "0.99x20 1.1x120"),
+        [Expect("5m", "FairlaneCostNotice"), Expect("22m", "FairlaneCostNotice", [MONEY])],
+    ),
+    "a budget that is spent": (
+        one(capacity.COST_SPENT, MONEY, "0.99x20 1.01x120"),
+        [
+            Expect("5m", "FairlaneCostOverspent"),
+            Expect("22m", "FairlaneCostOverspent", [MONEY]),
+            Expect("22m", "FairlaneCostRunaway"),
+        ],
+    ),
+    "a budget that is far overspent": (
+        one(capacity.COST_SPENT, MONEY, "1.1x20 1.2x120"),
+        [Expect("5m", "FairlaneCostRunaway"), Expect("22m", "FairlaneCostRunaway", [MONEY])],
+    ),
+    "a week that cost a fifth more": (
+        one(capacity.COST_WEEK, MONEY, "1.2x20 1.25x80 1x40"),
+        [
+            Expect("5m", "FairlaneCostJump"),
+            Expect("22m", "FairlaneCostJump", [MONEY]),
+            Expect("30m", "FairlaneCostJump"),
+        ],
+    ),
     "the watchdog": ([], [Expect("1m", "FairlaneWatchdog", [{"tier": "heartbeat"}])]),
 }
 
@@ -149,4 +224,4 @@ def test_an_alert_speaks_of(series: list[Series], expected: list[Expect], tmp_pa
 
 def test_every_alert_is_executed_and_fires_in_some_case() -> None:
     fired = {expect.alert for _, expected in CASES.values() for expect in expected if expect.labels}
-    assert fired | {burn.PAGE, burn.TICKET} == {alert.name for alert in alerts()}
+    assert fired | {burn.PAGE, burn.TICKET, burn.MISMATCH} == {alert.name for alert in alerts()}

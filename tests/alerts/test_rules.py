@@ -1,5 +1,7 @@
 """The rule file: complete, catalogued, constant in size, the same bytes each time."""
 
+from decimal import Decimal
+from fractions import Fraction
 from pathlib import Path
 
 import pytest
@@ -8,8 +10,12 @@ import yaml
 from alerts.burn import RECORDED
 from alerts.config import AlertSettings
 from alerts.model import Recording, Tier
-from alerts.rules import alerts, groups, recordings, rules, windows
+from alerts.rules import MOST, alerts, groups, own_windows, recordings, rules, windows
 from dashboards.build import boards
+from slo.errors import ConfigError
+from slo.objective import Objective, Sli
+from slo.windows import Pair
+from slo.windows import Tier as SloTier
 from tests.support.catalogue import known_series
 from tests.support.promql import problems
 from tests.support.promtool import check_rules
@@ -72,7 +78,7 @@ def test_what_is_recorded_is_declared() -> None:
 def test_the_number_of_rules_is_small_and_does_not_depend_on_objectives() -> None:
     count = sum(len(group.rules) for group in groups())
     print(f"{count} rules for any number of objectives")
-    assert count <= 60
+    assert count <= MOST == 60
 
 
 def test_the_windows_of_all_presets_are_recorded_shortest_first() -> None:
@@ -89,3 +95,16 @@ def test_promtool_accepts_the_rules(tmp_path: Path) -> None:
     file = tmp_path / "rules.yml"
     file.write_text(rules(AlertSettings()), encoding="utf-8")
     assert f"{sum(len(group.rules) for group in groups())} rules found" in check_rules(file)
+
+
+def test_windows_that_objectives_bring_are_recorded_and_shared() -> None:
+    pairs = (Pair(600, 120, Fraction(5), SloTier.PAGE), Pair(3_600, 300, Fraction(2), SloTier.TICKET))
+    many = [Objective(f"o-{n}", "p", Sli.EXTERNAL, Decimal("0.99"), 0, custom=pairs) for n in range(50)]
+    own = own_windows(many)
+    assert windows(own) == ("2m", "5m", "10m", "30m", "1h", "2h", "6h", "1d", "3d")
+    assert sum(len(group.rules) for group in groups(own)) == sum(len(group.rules) for group in groups()) + 2 * 2
+
+
+def test_too_many_different_windows_are_refused_with_the_reason() -> None:
+    with pytest.raises(ConfigError, match="so many different alert windows"):
+        groups(range(60_000, 60_000 + 60 * 40, 60))

@@ -45,7 +45,7 @@ class Expect:
 
 def check_rules(file: Path) -> str:
     """promtool's verdict on a rule file; fails with its output when it refuses."""
-    return _run("check", "rules", str(file))
+    return run("check", "rules", str(file))
 
 
 def execute(
@@ -65,10 +65,44 @@ def execute(
         ],
     }
     (directory / "test.yml").write_text(yaml.safe_dump(body, sort_keys=False, width=10_000), encoding="utf-8")
-    _run("test", "rules", str(directory / "test.yml"))
+    run("test", "rules", str(directory / "test.yml"))
 
 
-def _run(*args: str) -> str:
+def check_samples(
+    directory: Path,
+    rule_file: str,
+    series: Sequence[Series],
+    at: str,
+    values: Mapping[str, float | None],
+    interval: str = "30s",
+) -> None:
+    """Each expression gives one sample without labels of that value at `at`, or nothing for None."""
+    (directory / "rules.yml").write_text(rule_file, encoding="utf-8")
+    tests = [
+        {
+            "expr": expr,
+            "eval_time": at,
+            "exp_samples": [] if value is None else [{"labels": "{}", "value": value}],
+        }
+        for expr, value in values.items()
+    ]
+    body = {
+        "rule_files": ["rules.yml"],
+        "evaluation_interval": interval,
+        "tests": [
+            {
+                "interval": interval,
+                "input_series": [{"series": one.text(), "values": one.values} for one in series],
+                "promql_expr_test": tests,
+            }
+        ],
+    }
+    (directory / "test.yml").write_text(yaml.safe_dump(body, sort_keys=False, width=10_000), encoding="utf-8")
+    run("test", "rules", str(directory / "test.yml"))
+
+
+def run(*args: str) -> str:
+    """promtool with these arguments; fails with its output when it does."""
     done = subprocess.run(["promtool", *args], capture_output=True, text=True, timeout=LIMIT_S, check=False)
     output = done.stdout + done.stderr
     assert done.returncode == 0, output
