@@ -99,7 +99,8 @@ def _variable(variable: dict[str, Any]) -> dict[str, Any]:
         out["datasource"] = SOURCE
         out["definition"] = out["query"]
         out["query"] = {"query": out["query"], "refId": f"variable-{out['name']}"}
-    out["current"], out["regex"] = {}, out["regex"] or ""
+    out["current"] = {"selected": True, "text": ["All"], "value": ["$__all"]} if out["includeAll"] else {}
+    out["regex"] = out["regex"] or ""
     return out
 
 
@@ -164,10 +165,15 @@ def _table(panel: dict[str, Any]) -> None:
         "showHeader": True,
         "cellHeight": "sm",
         "footer": {"show": False, "reducer": ["sum"], "countRows": False, "fields": ""},
-        "sortBy": [{"displayName": "Value", "desc": True}],
+        "sortBy": [],
     }
+    heads: list[str] = panel.pop("heads", [])
+    values = ["Value"] if len(panel["targets"]) == 1 else [f"Value #{target['refId']}" for target in panel["targets"]]
+    names = dict(zip(values, heads, strict=True)) if heads else {}
+    order = {"excludeByName": {"Time": True}, "indexByName": {}, "renameByName": names}
     panel["transformations"] = [
-        {"id": "organize", "options": {"excludeByName": {"Time": True}, "indexByName": {}, "renameByName": {}}},
+        *([{"id": "merge", "options": {}}] if len(values) > 1 else []),
+        {"id": "organize", "options": order},
     ]
 
 

@@ -1,13 +1,7 @@
-"""Our panel helpers: a panel is a title, a question it answers, a unit and queries. Layout and ids are worked out, never written down.
+"""Our panel helpers: a panel is a title, a question it answers, a unit and queries. Plain values; `dashboards.assemble` turns them into grafanalib's."""
 
-grafanalib builds the JSON; its defaults are old and are mended by `dashboards.finish`.
-"""
-
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
-
-from grafanalib import core
 
 WIDTH: Final = 24
 """Columns of Grafana's grid."""
@@ -32,11 +26,37 @@ class Step:
 
 
 CALM: Final = (Step(GREEN),)
+Words = tuple[tuple[str, str, str], ...]
+"""(value, word, colour): how numbers that are states are shown."""
 
 
 def steps(*, warn: float, bad: float) -> tuple[Step, ...]:
     """Green, yellow from `warn`, red from `bad`."""
     return (Step(GREEN), Step(YELLOW, warn), Step(RED, bad))
+
+
+def scarce(*, warn: float, bad: float) -> tuple[Step, ...]:
+    """Of what should be there: red under `bad`, yellow under `warn`, then green."""
+    return (Step(RED), Step(YELLOW, bad), Step(GREEN, warn))
+
+
+@dataclass(frozen=True, slots=True)
+class Lead:
+    """Where a number leads: a path of our pages, in which `${__field.labels.slo}` (in a table `${__data.fields.slo}`) stands for the series' label."""
+
+    title: str
+    path: str
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One query of a table: its headline, and how its numbers are shown."""
+
+    head: str
+    unit: str = "short"
+    thresholds: tuple[Step, ...] = ()
+    words: Words = ()
+    decimals: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,8 +71,10 @@ class Panel:
     thresholds: tuple[Step, ...] = CALM
     width: int = 12
     height: int = 8
-    words: tuple[tuple[str, str, str], ...] = ()
-    """(value, word, colour): how numbers that are states are shown."""
+    words: Words = ()
+    columns: tuple[Column, ...] = ()
+    """Of a table: one for each query, in their order; rows are joined by the labels that all queries share."""
+    leads: tuple[Lead, ...] = ()
     options: dict[str, Any] = field(default_factory=dict)
 
 
@@ -76,17 +98,18 @@ class Variable:
 
 @dataclass(frozen=True, slots=True)
 class Note:
-    """An annotation: each time `expr` is not empty, `title` stands on the time axis."""
+    """An annotation: each time `expr` is not empty, `title` stands on the time axis. `step` is the least distance of two looks."""
 
     name: str
     expr: str
     title: str
     colour: str = BLUE
+    step: str = "15s"
 
 
 @dataclass(frozen=True, slots=True)
 class Board:
-    """A dashboard. The uid never changes: alerts and pages link to it."""
+    """A dashboard. The uid never changes: alerts and pages link to it. `page` is the path of our own page on the same matter."""
 
     uid: str
     title: str
@@ -94,6 +117,9 @@ class Board:
     rows: tuple[Row, ...]
     variables: tuple[Variable, ...] = ()
     notes: tuple[Note, ...] = ()
+    page: str = "/"
+    since: str = "now-1h"
+    refresh: str = "15s"
 
 
 def timeseries(title: str, question: str, unit: str, *queries: Query, **more: Any) -> Panel:
@@ -112,7 +138,7 @@ def bars(title: str, question: str, unit: str, *queries: Query, **more: Any) -> 
 
 
 def table(title: str, question: str, unit: str, *queries: Query, **more: Any) -> Panel:
-    """One row a series, newest value."""
+    """One row a series, newest value; with `columns` one row for all series of the same labels."""
     return Panel("table", title, question, unit, queries, **more)
 
 
@@ -121,108 +147,6 @@ def heatmap(title: str, question: str, unit: str, *queries: Query, **more: Any) 
     return Panel("heatmap", title, question, unit, queries, **more)
 
 
-def states(title: str, question: str, *queries: Query, words: tuple[tuple[str, str, str], ...], **more: Any) -> Panel:
+def states(title: str, question: str, *queries: Query, words: Words, **more: Any) -> Panel:
     """States over time, as words."""
     return Panel("state-timeline", title, question, "none", queries, words=words, **more)
-
-
-def build(board: Board) -> core.Dashboard:
-    """The board in grafanalib's terms, laid out and numbered."""
-    return core.Dashboard(
-        title=board.title,
-        uid=board.uid,
-        description=board.description,
-        tags=["fairlane"],
-        timezone="utc",
-        refresh="15s",
-        time=core.Time("now-1h", "now"),
-        graphTooltip=core.GRAPH_TOOLTIP_MODE_SHARED_CROSSHAIR,
-        templating=core.Templating(list=[_datasource(), *(_variable(v) for v in board.variables)]),
-        annotations=core.Annotations(list=[_annotation(note) for note in board.notes]),
-        links=[core.DashboardLink(asDropdown=False, includeVars=True, tags=["fairlane"], title="Fairlane boards")],
-        panels=_lay_out(board.rows),
-    ).auto_panel_ids()
-
-
-def _lay_out(rows: Sequence[Row]) -> list[core.Panel]:
-    out: list[core.Panel] = []
-    y = 0
-    for row in rows:
-        out.append(core.RowPanel(title=row.title, gridPos=core.GridPos(h=1, w=WIDTH, x=0, y=y)))
-        y += 1
-        x = tallest = 0
-        for panel in row.panels:
-            if x + panel.width > WIDTH:
-                x, y, tallest = 0, y + tallest, 0
-            out.append(_panel(panel, core.GridPos(h=panel.height, w=panel.width, x=x, y=y)))
-            x, tallest = x + panel.width, max(tallest, panel.height)
-        y += tallest
-    return out
-
-
-_MAKERS: Final = {
-    "timeseries": core.TimeSeries,
-    "stat": core.Stat,
-    "bargauge": core.BarGauge,
-    "table": core.Table,
-    "heatmap": core.Heatmap,
-    "state-timeline": core.StateTimeline,
-}
-
-
-def _panel(panel: Panel, at: core.GridPos) -> core.Panel:
-    defaults = {
-        "unit": panel.unit,
-        "thresholds": {
-            "mode": "absolute",
-            "steps": [{"color": step.colour, "value": step.value} for step in panel.thresholds],
-        },
-        "mappings": [
-            {"type": "value", "options": {value: {"text": word, "color": colour, "index": i}}}
-            for i, (value, word, colour) in enumerate(panel.words)
-        ],
-    }
-    return _MAKERS[panel.kind](
-        title=panel.title,
-        description=panel.question,
-        gridPos=at,
-        targets=[_target(i, query, panel.kind) for i, query in enumerate(panel.queries)],
-        extraJson={"fieldConfig": {"defaults": defaults}, **panel.options},
-    )
-
-
-def _target(index: int, query: Query, kind: str) -> core.Target:
-    instant = query.instant or kind in {"table", "bargauge"}
-    shape = {"table": "table", "heatmap": "heatmap"}.get(kind, "time_series")
-    return core.Target(
-        expr=query.expr, legendFormat=query.legend, refId=chr(ord("A") + index), instant=instant, format=shape
-    )
-
-
-def _datasource() -> core.Template:
-    return core.Template(name="datasource", label="Prometheus", type="datasource", query="prometheus", refresh=1)
-
-
-def _variable(variable: Variable) -> core.Template:
-    return core.Template(
-        name=variable.name,
-        label=variable.label,
-        query=variable.query,
-        multi=variable.multi,
-        includeAll=variable.multi,
-        allValue=".*" if variable.multi else None,
-        refresh=2,
-    )
-
-
-def _annotation(note: Note) -> dict[str, Any]:
-    return {
-        "name": note.name,
-        "enable": True,
-        "hide": False,
-        "iconColor": note.colour,
-        "expr": note.expr,
-        "titleFormat": note.title,
-        "step": "15s",
-        "useValueForTime": False,
-    }

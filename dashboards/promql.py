@@ -5,6 +5,8 @@ from typing import Final
 from slo.catalogue import Metric
 
 P: Final = 'pipeline=~"$pipeline"'
+S: Final = 'slo=~"$slo"'
+"""Restricts to the board's objectives."""
 
 
 def pick(metric: Metric, *matchers: str) -> str:
@@ -43,3 +45,11 @@ def buckets(metric: Metric, *, where: tuple[str, ...] = ()) -> str:
 def age(metric: Metric, *by: str) -> str:
     """Seconds since a metric that holds a Unix time."""
     return f"time() - {highest(metric, *by)}"
+
+
+def happened(metric: Metric, window: str, *by: str, where: tuple[str, ...] = ()) -> str:
+    """Not empty while a counter has risen within `window`, by labels; also when it has just begun: a counter that begins at 1 has not increased."""
+    one, keys = pick(metric, *where), ", ".join(by)
+    return (
+        f"sum by ({keys}) (increase({one}[{window}])) > 0 or sum by ({keys}) ({one} unless {one} offset {window}) > 0"
+    )

@@ -1,15 +1,14 @@
 """The isolation board: who is moved, why, and did it help."""
 
+from dashboards.boards.common import MOVES, PIPELINE, notes
 from dashboards.panels import (
     GREEN,
     RED,
     YELLOW,
     Board,
-    Note,
     Query,
     Row,
     Step,
-    Variable,
     bars,
     heatmap,
     stat,
@@ -31,8 +30,9 @@ def board() -> Board:
         "Fairlane / Isolation",
         "Which tokens are outside the general lane, why they were moved, and whether it helped.",
         (_now(), _effect(), _evidence(), _controller()),
-        (Variable("pipeline", "Pipeline", f"label_values({m.LAST_TICK.name}, pipeline)", multi=True),),
-        (Note("Decisions", f"sum by (pipeline, kind) (increase({pick(m.DECISIONS)}[1m])) > 0", "{{kind}}"),),
+        (PIPELINE,),
+        notes(),
+        page="/moves",
     )
 
 
@@ -46,6 +46,7 @@ def _now() -> Row:
                 "short",
                 Query(highest(m.MOVED_TOKENS, "pipeline", "lane"), "{{pipeline}} {{lane}}"),
                 thresholds=(Step(GREEN), Step(YELLOW, 1)),
+                leads=(MOVES,),
             ),
             stat(
                 "Moved share of traffic",

@@ -1,15 +1,15 @@
 """The pipeline board: is everyone fresh, and if not, where does it stand."""
 
+from dashboards.boards import machinery
+from dashboards.boards.common import OF_SLO, OF_SLO_ROW, PIPELINE, STATES, YES, notes
 from dashboards.panels import (
     GREEN,
     RED,
     YELLOW,
     Board,
-    Note,
     Query,
     Row,
     Step,
-    Variable,
     bars,
     heatmap,
     stat,
@@ -39,15 +39,9 @@ def board() -> Board:
         UID,
         "Fairlane / Pipeline",
         "Freshness, lag and error budgets of the lanes, from the HTTP door to the sink.",
-        (_now(), _objectives(), _lanes(), _workers(), _capture(), _telemetry()),
-        (Variable("pipeline", "Pipeline", f"label_values({probe.LAST_ROUND.name}, pipeline)", multi=True),),
-        (
-            Note(
-                "Moves",
-                f"sum by (pipeline) (delta({pick(isolator.MOVED_TOKENS)}[1m])) != 0",
-                "moved tokens changed",
-            ),
-        ),
+        (_now(), _objectives(), _lanes(), _workers(), _capture(), _telemetry(), machinery.row()),
+        (PIPELINE,),
+        notes(),
     )
 
 
@@ -94,7 +88,8 @@ def _objectives() -> Row:
                 "State of the objectives",
                 "Which objective burned, and when was nothing known (frozen)?",
                 Query(highest(slo.STATE, "slo"), "{{slo}}"),
-                words=(("0", "ok", GREEN), ("1", "firing", RED), ("2", "frozen", YELLOW)),
+                words=STATES,
+                leads=(OF_SLO,),
                 width=24,
                 height=7,
             ),
@@ -122,12 +117,14 @@ def _objectives() -> Row:
                 "When is each budget gone at the present speed?",
                 "s",
                 Query(f"sort(min by (slo, pipeline) ({pick(slo.EXHAUSTION)}))", "{{slo}}"),
+                leads=(OF_SLO_ROW,),
             ),
             table(
                 "Budget left, as time",
                 "How long may everything be down before the budget is gone?",
                 "s",
                 Query(f"sort(max by (slo, pipeline) ({pick(slo.BUDGET_LEFT_SECONDS)}))", "{{slo}}"),
+                leads=(OF_SLO_ROW,),
             ),
             timeseries(
                 "Moved share of traffic",
@@ -250,7 +247,7 @@ def _workers() -> Row:
                 Query(highest(lanes.PAUSED, "pipeline", "lane"), "{{pipeline}} {{lane}} paused"),
                 Query(highest(lanes.MOVES_REFUSED, "pipeline"), "{{pipeline}} moves refused"),
                 Query(f"clamp_max({highest(lanes.WILDCARD, 'pipeline')}, 1)", "{{pipeline}} fence lost"),
-                words=(("0", "no", GREEN), ("1", "yes", RED)),
+                words=YES,
             ),
             timeseries(
                 "Transactions",

@@ -1,14 +1,20 @@
 """Laws of the dashboards: fixed uids, no overlaps, words on every panel, catalogued metrics, modern options, the same bytes each time."""
 
 import itertools
+import re
 from typing import Any
 
 import pytest
 from grafanalib import core
 
+from alerts import burn
+from alerts.rules import alerts
+from dashboards.assemble import build
 from dashboards.build import boards, specs
 from dashboards.finish import SOURCE, finish, to_json
-from dashboards.panels import WIDTH, Board, Query, Row, build, timeseries
+from dashboards.panels import WIDTH, Board, Query, Row, timeseries
+from dashboards.recorded import RECORDED
+from fairlane.cli.docs import catalogue
 from tests.support.catalogue import known_series
 from tests.support.promql import problems
 
@@ -18,6 +24,10 @@ every_panel = pytest.mark.parametrize(
     ("uid", "panel"), PANELS, ids=[f"{uid}: {panel['title']}" for uid, panel in PANELS]
 )
 every_board = pytest.mark.parametrize("board", BOARDS.values(), ids=BOARDS.keys())
+NOT_SHOWN = {
+    "fairlane_slo_burn_threshold"  # as slo:burn:threshold, which the rules record from it
+}
+"""Metrics of the rooms below fairlane that no panel names, each with its reason."""
 ANGULAR = (
     "cards",
     "dataFormat",
@@ -36,7 +46,13 @@ ANGULAR = (
 
 
 def test_the_uids_are_fixed() -> None:
-    assert sorted(BOARDS) == ["fairlane-isolation", "fairlane-pipeline"]
+    assert sorted(BOARDS) == [
+        "fairlane-capacity",
+        "fairlane-isolation",
+        "fairlane-oncall",
+        "fairlane-pipeline",
+        "fairlane-sla",
+    ]
     assert all(board["uid"] == uid for uid, board in BOARDS.items())
 
 
@@ -45,7 +61,10 @@ def test_a_panel_has_title_question_and_unit(uid: str, panel: dict[str, Any]) ->
     assert panel["title"]
     assert "?" in panel["description"]
     assert panel["fieldConfig"]["defaults"]["unit"]
+    assert panel["description"].endswith((".", "?"))
     assert panel["fieldConfig"]["defaults"]["thresholds"]["steps"][0]["value"] is None
+    values = [step["value"] for step in panel["fieldConfig"]["defaults"]["thresholds"]["steps"][1:]]
+    assert values == sorted(set(values)), "thresholds rise"
 
 
 @every_panel
@@ -95,8 +114,7 @@ def test_panel_ids_and_titles_are_unique(board: dict[str, Any]) -> None:
 def test_a_board_is_one_that_a_current_grafana_reads(board: dict[str, Any]) -> None:
     assert board["schemaVersion"] >= 39
     assert "rows" not in board
-    assert board["links"]
-    assert [variable["name"] for variable in board["templating"]["list"]] == ["datasource", "pipeline"]
+    assert [variable["name"] for variable in board["templating"]["list"]][:2] == ["datasource", "pipeline"]
     assert all(note["datasource"] == SOURCE for note in board["annotations"]["list"])
 
 
@@ -106,6 +124,8 @@ def test_annotations_and_variables_name_catalogued_metrics(board: dict[str, Any]
     assert [problem for note in board["annotations"]["list"] for problem in problems(note["expr"], known)] == []
     for variable in board["templating"]["list"]:
         if variable["type"] == "query":
+            assert f"${variable['name']}" in to_json(board["panels"]), f"{variable['name']} changes nothing"
+            assert variable["current"]["value"] == ["$__all"]
             metric, label = variable["definition"].removeprefix("label_values(").removesuffix(")").split(", ")
             assert label in known[metric]
 
@@ -130,3 +150,65 @@ def test_grafanalibs_own_thresholds_are_mended() -> None:
     finished = finish(core.Dashboard(title="b", uid="b", panels=[panel]))
     steps = finished["panels"][0]["fieldConfig"]["defaults"]["thresholds"]["steps"]
     assert steps == [{"color": "green", "value": None}, {"color": "red", "value": 80.0}]
+
+
+@every_board
+def test_a_board_leads_to_the_others_and_to_our_pages(board: dict[str, Any]) -> None:
+    first, *rest = board["links"]
+    assert (first["type"], first["tags"], first["includeVars"]) == ("dashboards", board["tags"], True)
+    assert [link["url"] for link in rest] == [
+        f"http://127.0.0.1:8090{path}" for path in ("/", "/moves", "/sla", "/capacity")
+    ]
+    assert all(link["type"] == "link" for link in rest)
+
+
+def test_our_pages_may_stand_anywhere() -> None:
+    text = "".join(to_json(board) for board in boards("https://fairlane.example/app/").values())
+    assert "https://fairlane.example/app/slo/${__field.labels.slo}" in text
+    assert "127.0.0.1" not in text
+    assert "app//" not in text
+
+
+@every_panel
+def test_a_link_of_a_panel_uses_labels_that_its_series_carry(uid: str, panel: dict[str, Any]) -> None:
+    for link in panel["fieldConfig"]["defaults"].get("links", ()):
+        kind = "data.fields" if panel["type"] == "table" else "field.labels"
+        for label in re.findall(r"\$\{__([\w.]+)\}", link["url"]):
+            assert label.startswith(kind)
+            name = label.removeprefix(f"{kind}.")
+            assert all(f"{{{{{name}}}}}" in target["legendFormat"] for target in panel["targets"])
+
+
+@every_board
+def test_moves_and_deploys_stand_on_the_time_axis(board: dict[str, Any]) -> None:
+    notes = {note["name"]: note["expr"] for note in board["annotations"]["list"]}
+    assert set(notes) == {"Moves", "Deploys"}
+    assert 'action="change"' in notes["Deploys"]
+    assert 'kind=~"move|restore"' in notes["Moves"]
+
+
+@every_panel
+def test_the_columns_of_a_table_are_those_that_are_dressed(uid: str, panel: dict[str, Any]) -> None:
+    if panel["type"] == "table":
+        dressed = [one["matcher"]["options"] for one in panel["fieldConfig"]["overrides"]]
+        organize = panel["transformations"][-1]["options"]
+        assert list(organize["renameByName"].values()) == dressed
+        assert not dressed or len(dressed) == len(panel["targets"])
+        assert (panel["transformations"][0]["id"] == "merge") == (len(panel["targets"]) > 1)
+
+
+def test_what_a_board_shows_of_the_rules_is_what_they_record() -> None:
+    assert {metric.name: metric.labels for metric in RECORDED}.items() <= {
+        name: tuple(labels) for name, labels in burn.RECORDED.items()
+    }.items()
+
+
+def test_every_alert_leads_to_a_board_that_exists() -> None:
+    assert {alert.dashboard for alert in alerts()} <= set(BOARDS)
+
+
+def test_every_metric_is_shown_somewhere() -> None:
+    shown = "".join(to_json(board) for board in BOARDS.values())
+    rooms = {name: metrics for name, metrics in catalogue().items() if not name.startswith("fairlane.")}
+    metrics = {metric.name for metric in itertools.chain.from_iterable(rooms.values())}
+    assert {name for name in metrics if name not in shown} == NOT_SHOWN

@@ -8,7 +8,10 @@ import promql_parser
 # labels that Prometheus adds to every series when it scrapes
 SCRAPED = frozenset({"job", "instance"})
 _VARIABLES = {"$__rate_interval": "1m", "$__range": "1h", "$__interval": "15s"}
-_RULES = {"ALERTS": frozenset({"alertname", "alertstate"})}
+_ALERTS = frozenset(
+    {"alertname", "alertstate", "tier", "area", "owner", "pipeline", "lane", "slo", "window", "pair", "limit", "budget"}
+)
+_RULES = {"ALERTS": _ALERTS}
 
 
 def parse(expr: str) -> promql_parser.Expr:
@@ -46,7 +49,9 @@ def problems(expr: str, known: Mapping[str, frozenset[str]]) -> list[str]:
             for m in one.matchers.matchers
             if m.name not in labels and one.name in known
         ]
-    everything = frozenset().union(SCRAPED, *(known.get(one.name or "", frozenset()) for one in asked))
+    everything = frozenset().union(
+        SCRAPED, *(known.get(one.name or "", _ALERTS if one.name in _RULES else frozenset()) for one in asked)
+    )
     found += [f"no series here has the label {label}: {expr}" for label in _grouped(expr) if label not in everything]
     return found
 
