@@ -1,0 +1,1 @@
+"""SLA months: put together, signed, kept, published."""

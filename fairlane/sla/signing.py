@@ -1,0 +1,99 @@
+"""Signed months as they are kept: the canonical JSON and its digest, who signed, when and why. A signed month is never changed."""
+
+import hashlib
+from dataclasses import dataclass
+
+from sqlalchemy import Engine, Row, select
+from sqlalchemy.exc import IntegrityError
+
+from fairlane.schema import SLA_MONTHS
+from fairlane.sla.month import Month, decode
+from slo.errors import Conflict, FairlaneError, UsageError
+from slo.sql import writer
+
+
+class TamperedMonth(FairlaneError):
+    """A signed month is not what was signed."""
+
+    problem = "tampered-month"
+
+
+@dataclass(frozen=True, slots=True)
+class Signed:
+    """A month that somebody answers for."""
+
+    month: Month
+    body: str
+    """The canonical JSON as it was signed."""
+    sha256: str
+    by: str
+    note: str
+    at_ms: int
+
+
+class SignedMonths:
+    """The signed months of one pipeline."""
+
+    def __init__(self, engine: Engine, pipeline: str) -> None:
+        self._read = engine
+        self._write = writer(engine)
+        self._pipeline = pipeline
+
+    def sign(self, month: Month, by: str, note: str, at_ms: int) -> Signed:
+        """Keep it for ever. Raises UsageError without `by`, Conflict when that month is signed already."""
+        if not by.strip():
+            raise UsageError("a signature needs a name: --by")
+        body = month.canonical().decode()
+        row = {
+            "pipeline": self._pipeline,
+            "month": month.month,
+            "body": body,
+            "sha256": month.sha256,
+            "signed_by": by,
+            "note": note,
+            "signed_ms": at_ms,
+        }
+        try:
+            with self._write.begin() as conn:
+                conn.execute(SLA_MONTHS.insert().values(row))
+        except IntegrityError as error:
+            raise Conflict(
+                f"{month.month} is signed already and stays as it is; later data is told beside it"
+            ) from error
+        return Signed(month, body, month.sha256, by, note, at_ms)
+
+    def names(self) -> list[str]:
+        """The months that are signed, in order."""
+        query = select(SLA_MONTHS.c.month).where(SLA_MONTHS.c.pipeline == self._pipeline).order_by(SLA_MONTHS.c.month)
+        with self._read.connect() as conn:
+            return [row.month for row in conn.execute(query)]
+
+    def get(self, month: str) -> Signed | None:
+        """One, None when it is not signed. Raises TamperedMonth for one that is not what was signed."""
+        mine = (SLA_MONTHS.c.pipeline == self._pipeline, SLA_MONTHS.c.month == month)
+        with self._read.connect() as conn:
+            row = conn.execute(select(SLA_MONTHS).where(*mine)).first()
+        return _signed(row) if row is not None else None
+
+    def since(self, month: str) -> dict[str, Signed]:
+        """Those of `month` and later, by name. Raises TamperedMonth."""
+        mine = (SLA_MONTHS.c.pipeline == self._pipeline, SLA_MONTHS.c.month >= month)
+        with self._read.connect() as conn:
+            rows = conn.execute(select(SLA_MONTHS).where(*mine).order_by(SLA_MONTHS.c.month)).all()
+        return {row.month: _signed(row) for row in rows}
+
+
+def _signed(row: Row[tuple[str, str, str, str, str, str, int]]) -> Signed:
+    digest = hashlib.sha256(row.body.encode()).hexdigest()
+    if digest != row.sha256:
+        raise TamperedMonth(
+            f"{row.month}: what is in the database has the digest {digest[:12]}…, signed was {row.sha256[:12]}… (by {row.signed_by}). "
+            "Somebody changed it after it was signed: restore the row of table sla_months from a backup"
+        )
+    try:
+        month = decode(row.body)
+    except (ValueError, KeyError, TypeError) as error:
+        raise TamperedMonth(
+            f"{row.month}: its document cannot be read ({error}); it was signed by a newer fairlane, or never by one"
+        ) from error
+    return Signed(month, row.body, row.sha256, row.signed_by, row.note, row.signed_ms)
