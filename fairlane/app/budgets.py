@@ -52,7 +52,12 @@ class Budgets:
             try:
                 engine = engine or self._open()
                 history = History(engine)
-                self._rows = {name: tuple(history.newest(name).values()) for name in self._rows}
+                newest = tuple(history.newest().values())
+                # what belongs to no pipeline that is shown here (exports, dashboards) is everybody's
+                self._rows = {
+                    name: tuple(e for e in newest if e.pipeline == name or e.pipeline not in self._rows)
+                    for name in self._rows
+                }
                 self.part = Part("database", ok=True)
             except (SQLAlchemyError, FairlaneError, ValueError, KeyError, TypeError) as error:
                 why = str(getattr(error, "orig", None) or error).strip().splitlines() or [type(error).__name__]

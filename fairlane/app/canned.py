@@ -1,11 +1,22 @@
-"""A canned `LiveSource`: named scenes with made-up numbers, for tests, screenshots and work on the pages without a broker."""
+"""Named scenes of the Live page, with made-up numbers, for tests, screenshots and work on the pages without a broker."""
 
 import math
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Final
 
-from fairlane.app.observation import BurnNow, LaneNow, MoveNow, Observation, Pair, Part, PartitionNow, Point, ScoreNow
+from fairlane.app.observation import (
+    BurnNow,
+    ChangeNow,
+    LaneNow,
+    MoveNow,
+    Observation,
+    Pair,
+    Part,
+    PartitionNow,
+    Point,
+    ScoreNow,
+)
 from ingestion.contracts.names import Lane
 from ingestion.contracts.routes import Mode
 
@@ -13,37 +24,6 @@ EPOCH: Final = 1_792_584_271.0
 """2026-10-21 12:04:31 UTC: every scene's now."""
 NOISY: Final = "phc_ab41c7de90f2e6d8a39f"
 PIPELINE: Final = "events"
-
-
-class CannedSource:
-    """Answers with what it was last told to show."""
-
-    def __init__(self, shown: Observation, pipelines: tuple[str, ...] = (PIPELINE,)) -> None:
-        self.shown = shown
-        self._pipelines = pipelines
-        self.started = False
-
-    def pipelines(self) -> tuple[str, ...]:
-        """As given."""
-        return self._pipelines
-
-    def observe(self, pipeline: str) -> Observation:
-        """The scene. Raises KeyError for a pipeline that was not given."""
-        if pipeline not in self._pipelines:
-            raise KeyError(pipeline)
-        return replace(self.shown, pipeline=pipeline, pipelines=self._pipelines)
-
-    def ready(self) -> bool:
-        """Once started."""
-        return self.started
-
-    def start(self) -> None:
-        """Nothing to follow."""
-        self.started = True
-
-    def stop(self) -> None:
-        """Nothing to stop."""
-        self.started = False
 
 
 def calm() -> Observation:
@@ -123,7 +103,7 @@ def moved() -> Observation:
         sentence_at_s=EPOCH - 3,
         lanes=(
             LaneNow(Lane.GENERAL, 236, 0.42, 0.401, 0.52, 2178.0, 0.0, 2),
-            LaneNow(Lane.OVERFLOW, 48_213, 186.0, 171.0, 1.0, 2300.0, 0.0, 1),
+            LaneNow(Lane.OVERFLOW, 48_213, 186.0, None, 1.0, 2300.0, 0.0, 1),
             LaneNow(Lane.QUARANTINE, 0, 0.0, None, 0.0, 0.0, 0.0, 1),
         ),
         partitions=_partitions({7: (88, 0.7)}),
@@ -170,6 +150,7 @@ def moved() -> Observation:
             ),
         ),
         scores=_scores((NOISY, 214.0, 0.83), ("phc_0d3c5b1aa9e17c2f4410", 1.31, 0.003)),
+        changes=(ChangeNow(EPOCH - 520, "worker v42", "ci"),),
     )
 
 

@@ -25,12 +25,15 @@ CALM_LAG: Final = 1_000
 
 def timeline(chart: Chart) -> Markup:
     """The last 15 minutes of `chart`: hatched where nothing is known, the SLO as a labelled dashed line, what is beyond it shaded."""
-    label = "; ".join(f"{line.name} now {line.now.text}" for line in chart.series)
+    label = "; ".join(
+        [f"{line.name} now {line.now.text}" for line in chart.series]
+        + [f"{text} {words.ago(age)}" for age, text in chart.changes]
+    )
     parts = [
         Markup('<svg class="chart" height="{h}" width="100%" role="img" aria-label="{label}">').format(
             h=HEIGHT, label=f"{chart.title}, last 15 minutes: {label}; SLO {words.seconds(chart.limit_s)}"
         ),
-        _hatch(f"hatch-{chart.key}"),
+        hatch(f"hatch-{chart.key}"),
     ]
     limit_y = _y(chart.limit_s, chart.top_s)
     for value in _ticks(chart):
@@ -38,7 +41,7 @@ def timeline(chart: Chart) -> Markup:
         parts.append(Markup('<line class="grid" x1="0" x2="100%" y1="{y}" y2="{y}"/>').format(y=_px(y)))
         if abs(y - limit_y) > 16 and value > 0:
             parts.append(
-                Markup('<text class="tick" x="2" y="{y}">{t}</text>').format(y=_px(y - 4), t=_tick(value, chart.top_s))
+                Markup('<text class="tick" x="2" y="{y}">{t}</text>').format(y=_px(y - 4), t=tick(value, chart.top_s))
             )
     for minutes in (10, 5):
         x = _px((1 - minutes * 60 / HISTORY_S) * 100)
@@ -78,6 +81,7 @@ def timeline(chart: Chart) -> Markup:
             '<line class="limit" x1="0" x2="100%" y1="{y}" y2="{y}"/><text class="limit-text end" x="100%" dx="-2" y="{t}">SLO {s}</text>'
         ).format(y=_px(limit_y), t=_px(limit_y - 5), s=words.seconds(chart.limit_s))
     )
+    parts.extend(_deploys(chart))
     if chart.empty:
         parts.append(
             Markup('<text class="nothing mid" x="50%" y="{y}">{t}</text>').format(y=_TOP + _PLOT // 2, t=chart.empty)
@@ -96,7 +100,7 @@ def strip(rows: Sequence[PartitionRow]) -> Markup:
         Markup('<svg class="strip" height="{h}" width="100%" role="group" aria-label="Lag per partition">').format(
             h=STRIP_HEIGHT
         ),
-        _hatch("hatch-strip"),
+        hatch("hatch-strip"),
     ]
     floor, room = STRIP_HEIGHT - 16, STRIP_HEIGHT - 16 - 14
     for place, row in enumerate(rows):
@@ -143,7 +147,7 @@ def fill(share: float | None) -> Markup:
     if share is None:
         return Markup(
             '<svg class="fill" width="100%" height="6" aria-hidden="true">{h}<rect width="100%" height="6" fill="url(#hatch-fill)"/></svg>'
-        ).format(h=_hatch("hatch-fill"))
+        ).format(h=hatch("hatch-fill"))
     css = "full" if share > 0.9 else "part"
     return Markup(
         '<svg class="fill" width="100%" height="6" aria-hidden="true"><rect class="back" width="100%" height="6"/><rect class="{c}" width="{w}%" height="6"/></svg>'
@@ -166,12 +170,26 @@ def _ticks(chart: Chart) -> list[float]:
     return [chart.step_s * place for place in range(round(chart.top_s / chart.step_s) + 1)]
 
 
-def _tick(value: float, top: float) -> str:
+def tick(value: float, top: float) -> str:
     """All labels of an axis in one unit."""
     size, unit = next(
         ((size, unit) for size, unit in ((86_400.0, "d"), (3_600.0, "h"), (60.0, "min")) if top >= 2 * size), (1.0, "s")
     )
     return f"{words.digits(value / size)} {unit}"
+
+
+def _deploys(chart: Chart) -> list[Markup]:
+    """A dotted upright with its name for each change."""
+    parts = []
+    for age, text in chart.changes:
+        x = (1 - age / HISTORY_S) * 100
+        end = x > 60
+        parts.append(
+            Markup(
+                '<line class="moment deploy" x1="{x:.2f}%" x2="{x:.2f}%" y1="{a}" y2="{b}"/><text class="moment-name{e}" x="{x:.2f}%" dx="{d}" y="{a}" dy="10">{t}</text>'
+            ).format(x=x, a=_TOP, b=_TOP + _PLOT, e=" end" if end else "", d=-4 if end else 4, t=text)
+        )
+    return parts
 
 
 def _runs(line: Series) -> list[list[tuple[float, float]]]:
@@ -195,7 +213,8 @@ def _unknown(chart: Chart) -> list[Markup]:
     return [box.format(x=_px(a), w=_px(b - a), h=_PLOT, k=chart.key) for a, b in pairwise(edges) if b - a > wide]
 
 
-def _hatch(name: str) -> Markup:
+def hatch(name: str) -> Markup:
+    """The pattern that stands for "no data", under this id."""
     return Markup(
         '<defs><pattern id="{n}" width="6" height="6" patternUnits="userSpaceOnUse" patternTransform="rotate(45)">'
         '<line class="hatch" x1="0" y1="0" x2="0" y2="6"/></pattern></defs>'

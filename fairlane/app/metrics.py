@@ -27,4 +27,12 @@ STALE: Final = Metric(
     "Age of the newest report that the page shows when it was last asked for",
 )
 
-METRICS: Final[tuple[Metric, ...]] = (REQUESTS, SECONDS, STALE)
+REFUSED: Final = Metric(
+    "fairlane_web_refused_total",
+    "counter",
+    ("reason",),
+    "requests",
+    "Requests that the web app turned away, by reason: host, origin (a foreign page), identity (nobody knows who), role",
+)
+
+METRICS: Final[tuple[Metric, ...]] = (REQUESTS, SECONDS, STALE, REFUSED)

@@ -145,6 +145,15 @@ class ScoreNow:
 
 
 @dataclass(frozen=True, slots=True)
+class ChangeNow:
+    """A deploy or another change that somebody told of."""
+
+    at_s: float
+    text: str
+    by: str
+
+
+@dataclass(frozen=True, slots=True)
 class Observation:
     """Everything that the Live page shows, as it was at `at_s`."""
 
@@ -170,6 +179,8 @@ class Observation:
     moves: tuple[MoveNow, ...] = ()
     suggestions: tuple[MoveNow, ...] = ()
     scores: tuple[ScoreNow, ...] = ()
+    changes: tuple[ChangeNow, ...] = ()
+    """Deploys that were told of."""
     parts: tuple[Part, ...] = ()
 
     def part(self, name: PartName) -> Part:

@@ -6,18 +6,22 @@ from pathlib import Path
 from typing import Annotated, Any, Final
 
 import orjson
-from fastapi import APIRouter, HTTPException, Query, Request, Response
+from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import HTMLResponse
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
 from markupsafe import Markup, escape
 
-from fairlane.app import charts
+from fairlane.app import charts, curves
 from fairlane.app.runbooks import ROOT, runbook_router
-from fairlane.app.source import LiveSource
+from fairlane.app.source import LiveSource, chosen
 from fairlane.app.states import State
 from fairlane.app.view import LiveView, build
+from fairlane.auth.identity import current
+from fairlane.auth.matrix import denied
+from fairlane.auth.role import said
 
 TEMPLATES: Final = Path(__file__).with_name("templates")
+STATIC: Final = Path(__file__).with_name("static")
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +41,13 @@ class Links:
     grafana: str = ""
 
 
-PAGES: Final = (Page("live", "Live", "/"),)
+PAGES: Final = (
+    Page("live", "Live", "/"),
+    Page("moves", "Moves", "/moves"),
+    Page("slo", "SLOs", "/slo"),
+    Page("sla", "SLA", "/sla"),
+    Page("capacity", "Capacity", "/capacity"),
+)
 
 PipelineName = Annotated[str, Query(alias="pipeline", max_length=100)]
 
@@ -64,9 +74,13 @@ def environment() -> Environment:
         timeline=charts.timeline,
         strip=charts.strip,
         fill=charts.fill,
+        draw=curves.draw,
         pages=PAGES,
         meanings=MEANINGS,
         states=tuple(State),
+        who=current,
+        denied=denied,
+        roles=said,
     )
     env.filters["unbroken"] = unbroken
     env.filters["shell"] = shell
@@ -93,13 +107,7 @@ def live_router(source: LiveSource, links: Links, refresh_s: float) -> APIRouter
     shared: dict[str, Any] = {"links": links, "here": "live", "every_ms": round(refresh_s * 1000)}
 
     def view_of(pipeline: str) -> LiveView:
-        known = source.pipelines()
-        name = pipeline or known[0]
-        if name not in known:
-            raise HTTPException(
-                404, f"there is no pipeline {name!r}; there {'is' if len(known) == 1 else 'are'} {', '.join(known)}"
-            )
-        return build(source.observe(name))
+        return build(source.observe(chosen(source, pipeline)))
 
     @router.get("/", response_class=HTMLResponse)
     def live(pipeline: PipelineName = "") -> Response:

@@ -145,7 +145,7 @@ def move_row(move: MoveNow, now_s: float) -> MoveRow:
     """The sentence of one move: who, where to, since when, why, who decided."""
     state = State.OK if move.restored else State.MOVED if move.target is not Lane.GENERAL else State.RESTORING
     if move.word:
-        state = State.WATCH
+        state = State.MOVED if move.word == "limited" else State.WATCH
     return MoveRow(
         key=f"move-{move.token}-{round(move.at_s)}",
         token=move.token,

@@ -2,7 +2,9 @@
 
 from typing import Protocol
 
+from fairlane.app.docket import DocketSource
 from fairlane.app.observation import Observation
+from slo.errors import NotFound
 
 
 class LiveSource(Protocol):
@@ -27,3 +29,15 @@ class LiveSource(Protocol):
     def stop(self) -> None:
         """Stop following within a few seconds; called once, when the app stops."""
         ...
+
+
+class Source(LiveSource, DocketSource, Protocol):
+    """What all pages together are made from."""
+
+
+def chosen(source: LiveSource | DocketSource, name: str) -> str:
+    """The pipeline `name`, or the first one for "". Raises NotFound for one that is not there."""
+    known = source.pipelines()
+    if name and name not in known:
+        raise NotFound(f"there is no pipeline {name!r}; there {'is' if len(known) == 1 else 'are'} {', '.join(known)}")
+    return name or known[0]

@@ -105,6 +105,8 @@ class Chart:
     """Between lines of the grid; `top_s` is a multiple of it."""
     empty: str
     """Why there is nothing to draw; empty when there is."""
+    changes: tuple[tuple[float, str], ...] = ()
+    """Deploys: (seconds before now, what)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -282,8 +284,10 @@ def _chart(key: str, title: str, question: str, series: tuple[Series, ...], seen
     empty = "" if known else "no data in the last 15 minutes"
     if not known and seen.arrivals == 0 and seen.seen_s is not None:
         empty = "no traffic in the last 15 minutes"
-    top, step = _scale(max([seen.slo_s * 1.3, *(1.04 * value for value in known)]))
-    return Chart(key, title, question, series, seen.slo_s, top, step, empty)
+    top, step = scale(max([seen.slo_s * 1.3, *(1.04 * value for value in known)]))
+    told = [(seen.at_s - change.at_s, f"{words.token(change.text)} by {change.by}") for change in seen.changes]
+    recent = tuple((round(age, 1), text) for age, text in told if 0 <= age <= HISTORY_S)
+    return Chart(key, title, question, series, seen.slo_s, top, step, empty, recent)
 
 
 def _points(seen: Observation, values: list[float | None]) -> tuple[tuple[float, float | None], ...]:
@@ -314,7 +318,7 @@ def _last(seen: Observation, name: str) -> float | None:
     )
 
 
-def _scale(top: float) -> tuple[float, float]:
+def scale(top: float) -> tuple[float, float]:
     """(top of the chart, step of its grid) in round times: the least step that needs no more than four lines to reach `top`."""
     step = next((step for step in _GRID_S if step * 4 >= top), 0.0)
     if not step:

@@ -85,19 +85,21 @@ def broker(progress: Progress) -> Iterator[LocalKafka]:
         yield kafka
 
 
-def fill(kafka: LocalKafka, name: str) -> PipelineConfig:
-    """A pipeline of 12 partitions with RECORDS records waiting, 200 bytes and the headers of the contract each."""
-    pipeline = PipelineConfig(name=name, partitions=12, replication=1, chunk_records=BATCH)
+def fill(
+    kafka: LocalKafka, name: str, *, records: int = RECORDS, partitions: int = 12, value: bytes = b"x" * 200
+) -> PipelineConfig:
+    """A pipeline of `partitions` with `records` records waiting, a value of 200 bytes and the headers of the contract each; 1,000 keys, 100 tokens."""
+    pipeline = PipelineConfig(name=name, partitions=partitions, replication=1, chunk_records=BATCH)
     ensure_topics(kafka.admin(), pipeline, local=True)
     producer = Producer(kafka.config().client(linger_ms=20, queue_buffering_max_messages=500_000))
-    topic, value, now = pipeline.names.topic(Lane.GENERAL), b"x" * 200, str(int(time.time() * 1000)).encode()
-    for number in range(RECORDS):
+    topic, now = pipeline.names.topic(Lane.GENERAL), str(int(time.time() * 1000)).encode()
+    for number in range(records):
         key = f"user-{number % 1_000}".encode()
         producer.produce(
             topic,
             value,
             key,
-            number % 12,
+            number % partitions,
             headers=[
                 (headers.TOKEN, token(number % TOKENS).encode()),
                 (headers.DISTINCT_ID, key),

@@ -15,6 +15,8 @@ import typer.main
 from pydantic import BaseModel
 
 from alerts.rules import alerts, recordings
+from fairlane.auth import matrix
+from fairlane.auth.role import MEANINGS
 from fairlane.reference import settings_reference
 from fairlane.settings import Settings
 from slo.catalogue import Metric
@@ -34,6 +36,7 @@ def pages() -> dict[str, str]:
         "cli.md": cli_page(),
         "errors.md": errors_page(),
         "alerts.md": alerts_page(),
+        "roles.md": roles_page(),
     }
 
 
@@ -148,6 +151,32 @@ def alerts_page() -> str:
     for alert in alerts():
         lines += [f"\n## {alert.name}\n", f"{alert.description}\n", f"```promql\n{alert.expr}\n```"]
     return _page(lines)
+
+
+def roles_page() -> str:
+    """Which role every route and command needs."""
+    lines = [
+        "# Roles\n",
+        "Every role may read; `admin` may everything. How people get one: [say who may do what](../how-to/roles-and-keys.md).\n",
+        *_table("role", "may"),
+        *(_row(f"`{role}`", meaning) for role, meaning in MEANINGS.items()),
+        "\n## Actions\n",
+        "What people tell the controller, by `POST /api/v1/actions/{action}`, by the forms of the pages and by commands.\n",
+        *_table("action", "role"),
+        *(_row(f"`{action.replace('_', '-')}`", f"`{role}`") for action, role in matrix.ACTIONS.items()),
+        "\n## Routes\n",
+        *_table("route", "role"),
+        *(_row(f"`{route}`", _rule(rule)) for route, rule in matrix.ROUTES.items()),
+        "\n## Commands\n",
+        "Held where `FAIRLANE_API_KEY` is given; without it the command line acts as the machine's owner.\n",
+        *_table("command", "role"),
+        *(_row(f"`fairlane {command}`", _rule(rule)) for command, rule in matrix.COMMANDS.items()),
+    ]
+    return _page(lines)
+
+
+def _rule(rule: matrix.Rule) -> str:
+    return "open" if rule is None else str(rule) if rule == matrix.BY_ACTION else f"`{rule}`"
 
 
 def commands() -> Iterator[tuple[tuple[str, ...], Any]]:

@@ -1,54 +1,72 @@
-"""`fairlane move | restore | mode | status | explain | protect | exempt | approve | decline`: ask the isolator, or tell it what to do.
+"""`fairlane move | restore | mode | status | explain | protect | exempt | approve | decline | change`: ask the isolator, or tell it what to do.
 
 Everything goes through Kafka: a command is answered by the pipeline's controller (exit 4 when none does within 10 s), status and explain read the state topic.
 """
 
-import re
+from dataclasses import replace
+from enum import StrEnum
 from typing import Annotated, Any
 
 import orjson
 import typer
 
+from fairlane.app.desk import KafkaDesk
+from fairlane.app.nearest import unknown
+from fairlane.auth.identity import OS
+from fairlane.auth.trail import AuditedDesk
+from fairlane.cli.acting import as_person, trail_of
 from fairlane.cli.context import quiet_client, reachable, settings_of
+from fairlane.durations import duration_s
 from fairlane.settings import Settings
 from ingestion.contracts.names import Lane
 from ingestion.contracts.routes import Mode
-from ingestion.contracts.telemetry import Action
-from isolator import commands, words
+from ingestion.contracts.telemetry import Action, Command
+from isolator import commands, snapshot, words
 from isolator.answers import Answer
 from isolator.explain import explain as explanation
 from isolator.state import StateReader, StateView
 from slo.clock import SystemClock
-from slo.errors import NoController, UsageError
+from slo.errors import NoController, NotFound, UsageError
 
 app = typer.Typer(no_args_is_help=True, add_completion=False)
 
+
+class SideLane(StrEnum):
+    """Where a token can be moved to; back to general is `restore`."""
+
+    OVERFLOW = "overflow"
+    QUARANTINE = "quarantine"
+
+
 BLIND_S = 60.0
-UNITS = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86_400.0}
 
 Token = Annotated[str, typer.Argument(help="The tenant's token.")]
 Json = Annotated[bool, typer.Option("--json", help="One JSON object instead of lines.")]
 Why = Annotated[str, typer.Option("--reason", help="Why; kept with the decision.")]
-By = Annotated[str, typer.Option("--by", help="Who asks; default: the OS user.")]
+By = Annotated[
+    str, typer.Option("--by", help="Who asks; default: the OS user. A key in FAIRLANE_API_KEY says it itself.")
+]
 For = Annotated[
     str, typer.Option("--for", help="How long it holds: 90s, 30m, 2h, 1d; default: until it is taken back.")
 ]
 
 
-def duration_s(text: str) -> float | None:
-    """`30m` as seconds, "" as None. Raises UsageError for anything else than a positive number with s, m, h or d."""
-    if not text:
-        return None
-    found = re.fullmatch(r"(\d+(?:\.\d+)?)([smhd])", text.strip())
-    if found is None or float(found[1]) <= 0:
-        raise UsageError(f"--for {text}: write a positive number with its unit: 90s, 30m, 2h or 1d")
-    return float(found[1]) * UNITS[found[2]]
+_COMMANDS = {Action.RESTORE_ALL: "restore", Action.CLEAR: "protect"}
+"""Actions whose command is called otherwise."""
 
 
 def _send(context: typer.Context, action: Action, *, json: bool, **details: Any) -> None:
     settings = reachable(settings_of(context))
-    wanted = commands.command(settings.pipeline.name, action, SystemClock(), **details)
-    answer = commands.send(quiet_client(settings), wanted)
+    _tell(context, settings, commands.command(settings.pipeline.name, action, SystemClock(), **details), json=json)
+
+
+def _tell(context: typer.Context, settings: Settings, wanted: Command, *, json: bool) -> None:
+    """Send it as who is acting, record it, say what came of it."""
+    with as_person(context, _COMMANDS.get(wanted.action, str(wanted.action))) as who:
+        if who.via != OS:
+            wanted = replace(wanted, by=who.name)
+        desk = AuditedDesk(KafkaDesk(quiet_client(settings)), trail_of(settings, SystemClock()))
+        answer = desk.send(wanted)
     print(_answered(answer) if json else answer.message)
 
 
@@ -73,14 +91,15 @@ def move(
     context: typer.Context,
     token: Token,
     *,
-    lane: Annotated[Lane, typer.Option("--to", help="overflow or quarantine.")] = Lane.OVERFLOW,
+    lane: Annotated[SideLane, typer.Option("--to", help="Which lane.")] = SideLane.OVERFLOW,
     reason: Why = "",
     by: By = "",
     hold: For = "",
     json: Json = False,
 ) -> None:
     """Move a token out of the general lane, with its backlog. It comes back when its time is up, or when it is calm."""
-    _send(context, Action.MOVE, json=json, token=token, lane=lane, reason=reason, by=by, for_s=duration_s(hold))
+    where = Lane(lane)
+    _send(context, Action.MOVE, json=json, token=token, lane=where, reason=reason, by=by, for_s=duration_s(hold))
 
 
 @app.command()
@@ -174,6 +193,27 @@ def decline(
 
 
 @app.command()
+def change(
+    context: typer.Context,
+    service: Annotated[str, typer.Argument(help="What was changed, such as worker or geoip.")],
+    version: Annotated[str, typer.Argument(help="What it was changed to.")] = "",
+    *,
+    note: Annotated[str, typer.Option("--note", help="What else to know.")] = "",
+    ago: Annotated[str, typer.Option("--ago", help="How long ago: 90s, 30m; default: just now.")] = "",
+    by: By = "",
+    json: Json = False,
+) -> None:
+    """Tell of a deploy or another change: it moves nobody, it stands in the pictures and beside a diagnosis that it may explain."""
+    settings = reachable(settings_of(context))
+    clock = SystemClock()
+    lapse_s = duration_s(ago, "--ago")
+    told = commands.command(settings.pipeline.name, Action.CHANGE, clock, by=by, reason=note)
+    happened_ms = None if lapse_s is None else told.at_ms - int(lapse_s * 1000)
+    told = replace(told, service=service, version=version, happened_ms=happened_ms)
+    _tell(context, settings, told, json=json)
+
+
+@app.command()
 def status(context: typer.Context, *, json: Json = False) -> None:
     """What the isolator last saw and did. Exit 4 when it has never looked at the pipeline, or not for a minute."""
     settings = reachable(settings_of(context))
@@ -203,5 +243,12 @@ def status(context: typer.Context, *, json: Json = False) -> None:
 def explain(context: typer.Context, token: Token, *, json: Json = False) -> None:
     """Why a token is where it is: every verdict of the last 24 h with what was observed, the threshold, and what else was considered."""
     settings = reachable(settings_of(context))
-    found = explanation(_view(settings), token, int(SystemClock().now() * 1000))
+    view = _view(settings)
+    found = explanation(view, token, int(SystemClock().now() * 1000))
+    if found.empty:
+        learned = snapshot.decode(view.snapshot[n] for n in sorted(view.snapshot))
+        names = learned[0] if learned else ()
+        if token not in names:
+            told = {*view.table.routes, *view.marks, *(v.token for v in view.verdicts.values() if v.token)}
+            raise NotFound(unknown(token, names, told))
     print(orjson.dumps(found.as_dict()).decode() if json else "\n".join(found.lines()))

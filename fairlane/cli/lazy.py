@@ -21,9 +21,18 @@ COMMANDS: Final[dict[str, str]] = {
     "exempt": "fairlane.cli.isolate:app",
     "approve": "fairlane.cli.isolate:app",
     "decline": "fairlane.cli.isolate:app",
+    "change": "fairlane.cli.isolate:app",
     "slo": "fairlane.cli.slo:app",
+    "sla": "fairlane.cli.sla:app",
+    "publish": "fairlane.cli.publish:publish",
+    "keys": "fairlane.cli.keys:app",
+    "audit": "fairlane.cli.audit:app",
+    "capacity": "fairlane.cli.capacity:app",
+    "quality": "fairlane.cli.quality:quality",
     "generate": "fairlane.cli.generate:generate",
+    "pager": "fairlane.cli.pager:app",
     "bench": "fairlane.cli.bench:bench",
+    "simulate": "fairlane.cli.simulate:simulate",
 }
 """Command name to where it is: a function, a typer application that is a group of its own, or one that has a command of that name."""
 

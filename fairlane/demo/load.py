@@ -10,6 +10,10 @@ from fairlane.demo.scenes import Scene
 
 NOISY_RANK = 40
 """The noisy token is an ordinary one of the population, not its largest."""
+SLOW_RANK = 60
+HUNG_RANK = 80
+HANG_MS = -1.0
+"""The cost of an event on which the demo's handler hangs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +48,20 @@ class Population:
     @property
     def noisy(self) -> str:
         """The token that will make trouble."""
-        return self.tokens[min(NOISY_RANK, len(self.tokens) - 1)]
+        return self._ranked(NOISY_RANK)
+
+    @property
+    def slow(self) -> str:
+        """The token whose events will be costly, in the scene that has both."""
+        return self._ranked(SLOW_RANK)
+
+    @property
+    def hung(self) -> str:
+        """The token with a record that will hang its handler."""
+        return self._ranked(HUNG_RANK)
+
+    def _ranked(self, rank: int) -> str:
+        return self.tokens[min(rank, len(self.tokens) - 1)]
 
     def draw(self, count: int, rng: np.random.Generator) -> list[str]:
         """`count` tokens, by size."""
@@ -72,6 +89,16 @@ class SceneLoad:
         count = int(self._rng.poisson(self._scene.noisy_rate * seconds))
         ids = self._rng.integers(0, self._scene.noisy_ids, size=count)
         return [event(self._population.noisy, f"import-{i}", self._scene.noisy_cost_ms) for i in ids]
+
+    def costly(self, seconds: float) -> list[Event]:
+        """What the slow token sends in `seconds` beyond its share of the background."""
+        count = int(self._rng.poisson(self._scene.slow_rate * seconds)) if self._scene.slow_rate else 0
+        ids = self._rng.integers(0, 400, size=count)
+        return [event(self._population.slow, f"report-{i}", self._scene.slow_cost_ms) for i in ids]
+
+    def hanging(self) -> list[Event]:
+        """The events on which the handler hangs."""
+        return [event(self._population.hung, f"stuck-{i}", HANG_MS) for i in range(self._scene.hangs)]
 
 
 def event(token: str, distinct_id: str, cost_ms: float) -> Event:

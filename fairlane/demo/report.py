@@ -6,10 +6,13 @@ from datetime import UTC, datetime
 
 import numpy as np
 
+from fairlane.demo.culprits import Culprit
 from fairlane.demo.watch import Move
 
 FRESH_SHARE = 1 / 6
 """Innocents count as fresh again once nobody's event takes longer than this share of the SLO (5 s of 30 s)."""
+END_S = 3.0
+"""The end of the story: so long before the last captured event."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +71,17 @@ class Innocents:
     over_slo_ratio: float
     freshness_p50_s: float | None
     freshness_p99_s: float | None
+    freshness_at_end_s: float | None = None
+    """The worst among those captured in the last END_S seconds."""
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One thing that this scene promises, and what was seen."""
+
+    promise: str
+    held: bool
+    seen: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +98,16 @@ class Report:
     seed: int
     diagnoses: dict[str, int] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    culprits: tuple[Culprit, ...] = ()
+    """Of the scene `mixed`."""
+    restarts: dict[str, int] = field(default_factory=dict)
+    """Role and how often it was started again, hung workers included."""
+    checks: tuple[Check, ...] = ()
+
+    @property
+    def failed(self) -> tuple[Check, ...]:
+        """The promises that were not kept."""
+        return tuple(check for check in self.checks if not check.held)
 
     def as_dict(self) -> dict[str, object]:
         """Plain JSON types."""
@@ -92,11 +116,14 @@ class Report:
 
 def innocents(rows: Sequence[Visible], accepted: int, guilty: frozenset[str], slo_s: float) -> Innocents:
     """Freshness of all rows whose token is not in `guilty`; `accepted` is how many such events the clients had accepted."""
-    fresh = np.array([(r.visible_at - r.captured_at) / 1_000 for r in rows if r.token not in guilty])
+    others = [r for r in rows if r.token not in guilty]
+    fresh = np.array([(r.visible_at - r.captured_at) / 1_000 for r in others])
     over = int((fresh > slo_s).sum()) + max(accepted - len(fresh), 0)
     events = max(accepted, len(fresh))
     p50, p99 = (round(float(q), 3) for q in np.percentile(fresh, [50, 99])) if len(fresh) else (None, None)
-    return Innocents(events, over, round(over / events, 6) if events else 0.0, p50, p99)
+    end = max((r.captured_at for r in rows), default=0) - END_S * 1_000
+    last = max(((r.visible_at - r.captured_at) / 1_000 for r in others if r.captured_at >= end), default=None)
+    return Innocents(events, over, round(over / events, 6) if events else 0.0, p50, p99, last)
 
 
 def protected_s(

@@ -11,6 +11,7 @@ class SceneName(StrEnum):
     FLOOD = "flood"
     SLOW = "slow"
     SURGE = "surge"
+    MIXED = "mixed"
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +31,13 @@ class Scene:
     """Distinct ids of the noisy token: many, so that it reaches every partition."""
     surge_factor: float = 1.0
     """What everyone's rate is multiplied by during the trouble."""
+    slow_rate: float = 0.0
+    """Events of a second culprit, each of `slow_cost_ms`, while the noisy one floods."""
+    slow_cost_ms: float = 80.0
+    hangs: int = 0
+    """Events of a third culprit on which the handler hangs, at the start of the trouble."""
+    hung_s: float | None = None
+    """After so many seconds a call of the handler counts as hung; None: as configured (60 s)."""
 
     @property
     def has_culprit(self) -> bool:
@@ -47,6 +55,17 @@ SCENES: Final = {
         noisy_rate=30.0,
         noisy_cost_ms=80.0,
         noisy_ids=400,
+    ),
+    SceneName.MIXED: Scene(
+        SceneName.MIXED,
+        "a record hangs its handler, one token is slow and one floods, all at once",
+        warm_s=16.0,
+        trouble_s=15.0,
+        background_rate=250.0,
+        noisy_rate=1_500.0,
+        slow_rate=12.0,
+        hangs=1,
+        hung_s=4.0,
     ),
     SceneName.SURGE: Scene(
         SceneName.SURGE,

@@ -2,7 +2,7 @@
 
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -11,6 +11,7 @@ from uuid import uuid4
 from confluent_kafka.admin import AdminClient
 
 from fairlane.demo.options import CALM_S, Options, Say
+from fairlane.demo.scenes import SCENES
 from fairlane.settings import DatabaseConfig, PolicyConfig, Settings
 from fairlane.stack.kafka import LocalKafka
 from fairlane.stack.supervisor import Supervisor
@@ -36,6 +37,8 @@ class Stage:
     broker_version: str
     broker_ready_s: float
     state_dir: Path
+    restarts: Callable[[], dict[str, int]]
+    """Role -> how often it was started again."""
 
 
 @contextmanager
@@ -64,9 +67,16 @@ def stage(base: Settings, options: Options, say: Say) -> Iterator[Stage]:
 
 
 def _settings(base: Settings, options: Options, home: Path, kafka: KafkaConfig, name: str) -> Settings:
+    scene = SCENES[options.scene]
     pipeline = base.pipeline.model_copy(
-        update={"name": name, "handler": HANDLER} | ({"replication": 1} if base.local else {})
+        update={"name": name, "handler": HANDLER}
+        | ({"replication": 1} if base.local else {})
+        | ({"hung_s": scene.hung_s} if scene.hung_s is not None else {})
     )
+    # one overflow worker on this machine would send every culprit to quarantine by its size, and the story is about overflow
+    constants = replace(base.policy_constants, warm_s=BASELINE_S, calm_s=CALM_S, overflow_share=10.0)
+    if scene.hung_s is not None:  # a record is blamed before it counts as hung: the one comes sooner with the other
+        constants = replace(constants, blame_in_flight_share=scene.hung_s / pipeline.slo_s / 2)
     return base.model_copy(
         update={
             "state_dir": home,
@@ -76,9 +86,7 @@ def _settings(base: Settings, options: Options, home: Path, kafka: KafkaConfig, 
             "web": base.web.model_copy(update={"port": 0}),
             "sink": SinkConfig(),
             "database": DatabaseConfig(),
-            "policy": PolicyConfig(
-                mode=Mode(options.mode), constants=replace(base.policy_constants, warm_s=BASELINE_S, calm_s=CALM_S)
-            ),
+            "policy": PolicyConfig(mode=Mode(options.mode), constants=constants),
         }
     )
 
@@ -99,4 +107,5 @@ def _roles(settings: Settings, say: Say, version: str, ready_s: float) -> Iterat
             version,
             ready_s,
             settings.state_dir,
+            lambda: supervisor.restarts,
         )

@@ -2,12 +2,15 @@
 
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 
 from sqlalchemy import func, select
 
 from fairlane.demo import report, trace
 from fairlane.demo.audit import audit
+from fairlane.demo.checks import checks
+from fairlane.demo.culprits import Culprit, judged, sentence
 from fairlane.demo.load import Event, Population, SceneLoad
 from fairlane.demo.options import CALM_S, Options, Say
 from fairlane.demo.report import Broker, Events, Flood, Report, Visible
@@ -24,8 +27,12 @@ STORY_LIMIT_S = 125.0
 WARM_LIMIT_S = 45.0
 """The trouble starts at the latest so long after the clients, with baselines that are warm or not."""
 DRAIN_LIMIT_S = 90.0
+STUCK_S = 20.0
+"""Nothing has become visible for so long: what is not visible by now will not be."""
 AFTERMATH_S = 3.0
 """Clients go on so long after the last act."""
+CAUGHT_UP_S = 1.0
+"""The general lane has caught up when its longest queue takes no longer than this."""
 SURGE_AFTERMATH_S = 12.0
 TRACE_S = 60.0
 TRACE_EVENTS = 40_000
@@ -45,12 +52,23 @@ class Story:
         self._started_ms: int | None = None
         self._trouble_over = threading.Event()
         self._warm: Callable[[], bool] = lambda: True
+        self._began_cold = False
         self._replay = self._fitted() if options.trace else None
-        self._guilty = frozenset({self._population.noisy} if self._has_culprit else ())
+        self._culprits = self._cast()
+        self._guilty = frozenset(self._culprits)
 
     @property
     def _has_culprit(self) -> bool:
         return self._scene.has_culprit and self._options.trace is None
+
+    def _cast(self) -> dict[str, str]:
+        """Culprit -> what it does."""
+        if not self._has_culprit:
+            return {}
+        scene, all_ = self._scene, self._population
+        if not scene.hangs:
+            return {all_.noisy: str(scene.name)}
+        return {all_.hung: "hung", all_.slow: "slow", all_.noisy: "flood"}
 
     def run(self, stage: Stage) -> Report:
         """Play the story on a stage that is up."""
@@ -100,9 +118,11 @@ class Story:
             if number >= warm and (self._options.mode == "off" or self._warm()):
                 break
             yield load.background(SLICE_S)
+        self._began_cold = self._options.mode != "off" and not self._warm()
         self._started_ms = int(time.time() * 1_000)
+        yield load.hanging()
         for _ in range(round(scene.trouble_s / SLICE_S)):
-            yield load.background(SLICE_S, scene.surge_factor) + load.noise(SLICE_S)
+            yield load.background(SLICE_S, scene.surge_factor) + load.noise(SLICE_S) + load.costly(SLICE_S)
         self._trouble_over.set()
         if self._options.mode == "off":
             return
@@ -118,7 +138,8 @@ class Story:
             time.sleep(0.2)
             if self._started_ms is not None and not begun:
                 begun = True
-                self._say(f"now {self._scene.line}" + (f": {self._population.noisy}" if self._has_culprit else ""))
+                who = ", ".join(self._culprits if len(self._culprits) < 2 else map(" is ".join, self._culprits.items()))
+                self._say(f"now {self._scene.line}" + (f": {who}" if who else ""))
             for move in watch.moves[told:]:
                 since = "" if self._started_ms is None else f"{(move.at_ms - self._started_ms) / 1_000:.1f} s: "
                 self._say(f"{since}{move.token} {move.source} -> {move.target}: {move.reason}")
@@ -130,19 +151,23 @@ class Story:
                 over = over or time.monotonic()
                 if not sender.is_alive() or self._resolved(watch, time.monotonic() - over):
                     break
-        if watch.first(self._population.noisy, Lane.GENERAL):
+        if self._has_culprit and self._options.mode == "auto":
             time.sleep(AFTERMATH_S)
 
     def _resolved(self, watch: Watch, over_s: float) -> bool:
         if self._has_culprit and self._options.mode == "auto":
+            if self._scene.hangs:  # the story is told when each has been moved, and nobody waits any more
+                return {m.token for m in watch.moves} >= self._guilty and watch.delay_s <= CAUGHT_UP_S
             return watch.first(self._population.noisy, Lane.GENERAL) is not None
         return over_s > SURGE_AFTERMATH_S
 
     def _drain(self, stage: Stage, sender: Sender) -> None:
-        accepted = len(sender.ledger.accepted)
+        # what hangs its handler is never visible
+        accepted = len(sender.ledger.accepted) - self._scene.hangs * self._has_culprit
         self._say(f"the clients stopped: {accepted} events accepted; waiting until all are visible")
         engine = open_engine(stage.sink_url)
         deadline, moved, last = time.monotonic() + DRAIN_LIMIT_S, time.monotonic(), -1
+        patience_s = STUCK_S * (1 + self._scene.hangs)  # a hang stops everything for a while
         try:
             while time.monotonic() < deadline:
                 with engine.connect() as connection:
@@ -151,7 +176,7 @@ class Story:
                     return
                 if visible != last:
                     last, moved = visible, time.monotonic()
-                elif time.monotonic() - moved > 20:
+                elif time.monotonic() - moved > patience_s:
                     return  # nothing comes any more: the audit will say what is missing
                 time.sleep(0.3)
         finally:
@@ -165,7 +190,7 @@ class Story:
         rows = _visible(stage)
         innocent = sum(event.token not in self._guilty for event in accepted)
         flood = self._flood(stage, rows, watch)
-        notes = (
+        notes: tuple[str, ...] = (
             f"calm time {CALM_S:.0f} s instead of 60 s; baselines warmed up in {self._scene.warm_s:.0f} s instead of 24 h",
             (
                 f"clients fell behind their own pace by at most {sender.ledger.late_s:.2f} s; "
@@ -173,7 +198,25 @@ class Story:
             ),
             f"fresh again = no innocent event takes over {report.FRESH_SHARE * stage.pipeline.slo_s:.0f} s any more",
         )
-        return Report(
+        if self._began_cold:
+            notes += (
+                "the baselines were not warm when the trouble began: this machine is too busy for the demo's load",
+            )
+        culprits: tuple[Culprit, ...] = ()
+        if self._scene.hangs:
+            culprits = tuple(
+                judged(
+                    token, is_a, watch.moves, watch.verdicts.values(), self._started_ms, _dead(accepted, rows, token)
+                )
+                for token, is_a in self._culprits.items()
+            )
+            for one in culprits:
+                self._say(sentence(one))
+            hung_s = stage.pipeline.hung_s
+            notes += (
+                f"a handler call counts as hung after {hung_s:g} s instead of 60 s: so long its whole slot stands still",
+            )
+        told = Report(
             broker=Broker(stage.broker_version, round(stage.broker_ready_s, 3)),
             events=Events(**found.as_dict()),
             flood=flood,
@@ -184,7 +227,10 @@ class Story:
             seed=self._options.seed,
             diagnoses=dict(watch.diagnoses),
             notes=notes,
+            culprits=culprits,
+            restarts={role: count for role, count in stage.restarts().items() if count},
         )
+        return replace(told, checks=checks(told, stage.pipeline.slo_s))
 
     def _flood(self, stage: Stage, rows: list[Visible], watch: Watch) -> Flood:
         if not self._has_culprit:
@@ -204,6 +250,11 @@ class Story:
             protected_s=report.protected_s(rows, self._guilty, started, moved_s, pipeline.slo_s),
             restored_s=report.since(back.at_ms if back else None, started),
         )
+
+
+def _dead(accepted: Sequence[Event], rows: Sequence[Visible], token: str) -> int:
+    """Accepted events of the token that are not in the sink: the audit says whether they are dead letters or missing."""
+    return sum(event.token == token for event in accepted) - sum(row.token == token for row in rows)
 
 
 def _visible(stage: Stage) -> list[Visible]:

@@ -17,7 +17,7 @@ DEFAULT_WORK_MS = 1.0
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """`records` requests of one token in [t, t + dur) seconds, `work_ms` handler milliseconds each."""
+    """`records` requests of one token in [t, t + dur) seconds, `work_ms` handler milliseconds each (the file tells those of the whole row)."""
 
     t: float
     dur: float
@@ -63,7 +63,7 @@ def _row(path: Path, line: int, raw: dict[str, str]) -> Row:
     if not raw["token"]:
         raise ConfigError(f"trace {path.name}, line {line}: the token is empty")
     t, dur, records, work_ms = numbers
-    return Row(t, dur, raw["token"], records, work_ms)
+    return Row(t, dur, raw["token"], records, work_ms / records if records else 0.0)
 
 
 @dataclass(frozen=True, slots=True)

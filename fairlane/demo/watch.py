@@ -10,6 +10,7 @@ from confluent_kafka import Consumer, TopicPartition
 from ingestion.config import KafkaConfig
 from ingestion.contracts.names import STATE_TOPIC, Lane
 from ingestion.contracts.routes import Route
+from isolator.verdict import Verdict
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +38,11 @@ class Watch(threading.Thread):
         self.moves: list[Move] = []
         self.diagnoses: dict[str, int] = {}
         """Diagnosis -> number of ticks that gave it."""
+        self.verdicts: dict[str, Verdict] = {}
+        """By id, in the order in which they were first written."""
         self.sentence = ""
+        self.delay_s = 0.0
+        """Seconds of work in the longest queue of the general lane."""
         self.warm = False
         """The isolator says that its baselines are old enough to act on."""
 
@@ -69,11 +74,15 @@ class Watch(threading.Thread):
             self._lanes[route.token] = route.lane
             if route.lane is not before:
                 self.moves.append(Move(route.token, before, route.lane, route.reason, at_ms))
+        elif kind == "verdict":
+            verdict = Verdict.decode(value)
+            self.verdicts[verdict.id] = verdict
         elif kind == "status":
             status: dict[str, Any] = orjson.loads(value)
             diagnosis = str(status.get("diagnosis", ""))
             self.diagnoses[diagnosis] = self.diagnoses.get(diagnosis, 0) + 1
             self.sentence = str(status.get("sentence", ""))
+            self.delay_s = float(status.get("delay_s", 0.0))
             self.warm = bool(status.get("warm"))
 
     def first(self, token: str, target: Lane, after: Lane | None = None) -> Move | None:

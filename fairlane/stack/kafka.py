@@ -41,6 +41,7 @@ class LocalKafka:
         properties: Mapping[str, str] | None = None,
         heap_mb: int = 768,
         quiet: bool = False,
+        ready_limit_s: float = READY_LIMIT_S,
     ) -> None:
         self._home = state_dir / "kafka"
         self._state_dir = state_dir
@@ -49,6 +50,7 @@ class LocalKafka:
         self._properties = dict(properties or {})
         self._heap_mb = heap_mb
         self._quiet = quiet
+        self._ready_limit_s = ready_limit_s
         self._ports: tuple[int, int, int] | None = None
         self._lock: FileLock | None = None
         self._process: ChildProcess | None = None
@@ -230,7 +232,7 @@ class LocalKafka:
         process = self._process
         assert process is not None
         broker = self._listening()[0]
-        deadline = time.monotonic() + READY_LIMIT_S
+        deadline = time.monotonic() + self._ready_limit_s
         while time.monotonic() < deadline:
             if (code := process.returncode()) is not None:
                 raise StackUnavailable(
@@ -240,7 +242,9 @@ class LocalKafka:
             if accepts(broker) and self._answers():
                 return
             time.sleep(0.05)
-        raise StackUnavailable(f"the local Kafka did not answer within {READY_LIMIT_S:.0f} s: see {self.log_path}")
+        raise StackUnavailable(
+            f"the local Kafka did not answer within {self._ready_limit_s:.0f} s: see {self.log_path}"
+        )
 
     def _answers(self) -> bool:
         client = AdminClient(

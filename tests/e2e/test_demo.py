@@ -44,6 +44,7 @@ def test_a_flood_is_found_moved_and_restored_and_without_fairlane_it_harms(tmp_p
     report, story, took = play(tmp_path, "--seed", "7")
     clean(report)
     assert took <= 150
+    assert [check for check in report["checks"] if not check["held"]] == []
     flood, moves = report["flood"], report["moves"]
     assert [(m["token"], m["from"], m["to"]) for m in moves] == [
         (flood["token"], "general", "overflow"),
@@ -58,6 +59,26 @@ def test_a_flood_is_found_moved_and_restored_and_without_fairlane_it_harms(tmp_p
     clean(harm)
     assert harm["moves"] == []
     assert harm["innocents"]["over_slo_ratio"] >= 50 * max(report["innocents"]["over_slo_ratio"], 0.001)
+
+
+@pytest.mark.kafka
+@pytest.mark.timeout(LIMIT_S + 30)
+def test_a_hung_record_a_slow_tenant_and_a_flood_at_once_are_told_apart_and_each_is_handled(tmp_path):
+    report, story, _ = play(tmp_path, "--scene", "mixed")
+    clean(report)
+    assert [check for check in report["checks"] if not check["held"]] == [], story
+    assert len(report["checks"]) == 7
+    told = {c["is_a"]: (c["diagnosed"], c["moved_to"], c["dead"]) for c in report["culprits"]}
+    assert told == {
+        "hung": ("hung", "quarantine", 1),
+        "slow": ("slow", "overflow", 0),
+        "flood": ("flood", "overflow", 0),
+    }
+    assert {move["token"] for move in report["moves"]} == {c["token"] for c in report["culprits"]}
+    # it hangs in a batch (unless it was alone in it), then alone, then once more in quarantine
+    assert report["restarts"].keys() == {"worker-general", "worker-quarantine"}
+    assert report["restarts"]["worker-general"] <= 2
+    assert report["restarts"]["worker-quarantine"] == 1
 
 
 @pytest.mark.kafka

@@ -13,7 +13,8 @@ def test_every_setting_has_a_meaning_a_default_and_a_variable() -> None:
 
 
 def test_the_default_says_nothing_about_this_machine() -> None:
-    assert not [row for row in settings_reference() if "/" in row.default]
+    # an address on the network has slashes too, and is no path of this machine
+    assert not [row for row in settings_reference() if "/" in row.default and not row.default.startswith('"http')]
 
 
 def test_secrets_are_masked() -> None:

@@ -131,6 +131,14 @@ class Bench:
         client.commit(offsets=places, asynchronous=False)
         client.close()
 
+    def committed(self, lane: Lane) -> dict[int, tuple[int, str]]:
+        """Partition -> position and metadata of the group's commit."""
+        topic = self.pipeline.names.topic(lane)
+        client = Consumer(self.kafka.client(group_id=self.pipeline.names.group(lane), enable_auto_commit=False))
+        found = client.committed([TopicPartition(topic, p) for p in range(self.pipeline.partitions)], 10)
+        client.close()
+        return {tp.partition: (tp.offset, tp.metadata or "") for tp in found if tp.offset >= 0}
+
     def lag(self, lane: Lane) -> int:
         """Records between the group's commit and the last stable offset; a partition without a commit counts whole, and one more."""
         topic = self.pipeline.names.topic(lane)

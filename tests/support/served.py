@@ -19,7 +19,14 @@ def served(app: FastAPI) -> Iterator[str]:
         bound.bind(("127.0.0.1", 0))
         server = uvicorn.Server(
             uvicorn.Config(
-                app, log_config=None, access_log=False, ws="none", lifespan="on", timeout_graceful_shutdown=1
+                app,
+                log_config=None,
+                access_log=False,
+                ws="none",
+                lifespan="on",
+                timeout_graceful_shutdown=1,
+                # as fairlane.roles.http has it
+                proxy_headers=False,
             )
         )
         thread = threading.Thread(target=server.run, kwargs={"sockets": [bound]}, daemon=True)

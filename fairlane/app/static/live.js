@@ -1,4 +1,4 @@
-// The Live page without reload: fetch the fragment, put in only the parts that changed, keep what the reader has open, say when it is old.
+// The pages without reload: fetch the fragment, put in only the parts that changed, keep what the reader has open, say when it is old.
 "use strict";
 (() => {
   const main = document.getElementById("main");
@@ -8,7 +8,7 @@
   const help = document.getElementById("help");
   const every = Number(main.dataset.every) || 2000;
   const LATE = 5000; // a request that takes longer is given up
-  const SEEN = "fairlane-seen";
+  const SEEN = "fairlane-seen " + location.pathname;
 
   let timer = 0;
   let failures = 0;
@@ -58,7 +58,7 @@
     for (const [name, part] of fresh) {
       const html = part.outerHTML;
       const old = now.get(name);
-      if (old && last.get(name) === html) { before = old; continue; }
+      if (old && (last.get(name) === html || busy(old))) { before = old; continue; }
       last.set(name, html);
       for (const d of part.querySelectorAll("details[id]")) {
         if (open.has(d.id)) d.open = true; else if (shut.has(d.id)) d.open = false;
@@ -68,6 +68,11 @@
     }
     for (const [name, part] of now) if (!fresh.has(name)) { part.remove(); last.delete(name); }
     if (focused && document.activeElement === document.body) find(focused)?.focus({ preventScroll: true });
+  }
+  // what somebody is writing is not taken from under their hands; the part is refreshed once they have sent it or emptied it
+  function busy(part) {
+    if (document.activeElement && document.activeElement.matches("input, select, textarea") && part.contains(document.activeElement)) return true;
+    return [...part.querySelectorAll("form input:not([type=hidden])")].some((field) => field.value !== field.defaultValue);
   }
   // a focused element is found again by its id, else by its row's key and its place among the things in it that take focus
   const FOCUSABLE = "a[href], summary, button, input, [tabindex]";
@@ -104,6 +109,7 @@
     const bell = setTimeout(() => patience.abort(), LATE);
     try {
       const answer = await fetch(main.dataset.fragment, { headers: { accept: "text/html" }, cache: "no-store", signal: patience.signal });
+      if (answer.status === 401) { location.reload(); return; } // signed out meanwhile: the page itself leads to the login
       if (!answer.ok) throw new Error(`the server answers ${answer.status}`);
       const page = new DOMParser().parseFromString(await answer.text(), "text/html");
       const fresh = parts(page);
@@ -174,6 +180,8 @@
   }
   function enter() {
     const row = at && main.querySelector(`[data-row][data-key="${CSS.escape(at)}"]`);
+    const link = row && row.querySelector("a.open");
+    if (link) { link.click(); return true; }
     const fold = row && row.querySelector("details");
     if (fold) fold.open = !fold.open; else row?.querySelector("a[href]")?.click();
     return Boolean(row);
@@ -182,8 +190,10 @@
     acknowledge();
     if (event.ctrlKey || event.metaKey || event.altKey || help.open) return;
     const typing = event.target.matches("input, textarea, select");
-    if (event.key === "Escape" && (typing || filter.value)) { filter.value = ""; sift(); filter.blur(); return; }
-    if (typing) { if (event.key === "Enter") { filter.blur(); step(1); event.preventDefault(); } return; }
+    const sifting = event.target === filter;
+    if (event.key === "Escape" && typing && !sifting) { event.target.closest("details.act")?.removeAttribute("open"); event.target.blur(); return; }
+    if (event.key === "Escape" && (sifting || filter.value)) { filter.value = ""; sift(); filter.blur(); return; }
+    if (typing) { if (sifting && event.key === "Enter") { filter.blur(); step(1); event.preventDefault(); } return; }
     if (event.key === "/") { filter.focus(); filter.select(); }
     else if (event.key === "j") step(1);
     else if (event.key === "k") step(-1);

@@ -9,10 +9,11 @@ import pytest
 from prometheus_client import CollectorRegistry
 
 from fairlane.app import canned
-from fairlane.app.canned import CannedSource
+from fairlane.app.canned_source import CannedSource
 from fairlane.app.main import create_app
 from ingestion.contracts.names import Lane
 from slo.errors import UsageError
+from tests.support.desk import KeptDesk
 from tests.support.served import served
 
 
@@ -23,7 +24,10 @@ def source() -> CannedSource:
 
 @pytest.fixture
 def client(source: CannedSource) -> Iterator[httpx.Client]:
-    with served(create_app(source, CollectorRegistry())) as url, httpx.Client(base_url=url, timeout=5) as client:
+    with (
+        served(create_app(source, CollectorRegistry(), desk=KeptDesk())) as url,
+        httpx.Client(base_url=url, timeout=5) as client,
+    ):
         yield client
 
 

@@ -130,8 +130,28 @@ def test_budgets_are_read_from_the_newest_evaluations(tmp_path: Path) -> None:
     finally:
         budgets.stop()
     assert {row.slo for row in rows} >= {"events-freshness-protected", "events-oldest-age"}
-    assert {row.target for row in rows} == {"99.99 %", "99.9 %", "99 %"}
+    assert {row.target for row in rows} == {"99.99 %", "99.9 %", "99 %", "95 %"}
     assert all(row.state == "frozen" for row in rows)
+
+
+def test_objectives_of_no_pipeline_are_shown_with_every_one_and_those_of_others_are_not(tmp_path: Path) -> None:
+    row = evaluations(tmp_path / "x.db", 1_800_000_000.0)[0]
+    engine = open_database(f"sqlite:///{tmp_path / 'x.db'}")
+    History(engine).save(
+        [replace(row, slo="export", pipeline="web"), replace(row, slo="clicks-lag", pipeline="clicks")]
+    )
+    engine.dispose()
+    budgets = Budgets(lambda: open_database(f"sqlite:///{tmp_path / 'x.db'}"), ("events", "clicks"))
+    budgets.start()
+    try:
+        deadline = time.monotonic() + LIMIT_S
+        while not budgets.rows("events", 1_800_000_005.0):
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+    finally:
+        budgets.stop()
+    assert {row.slo for row in budgets.rows("clicks", 1_800_000_005.0)} == {"clicks-lag", "export"}
+    assert {"export", "events-lag"} <= {row.slo for row in budgets.rows("events", 1_800_000_005.0)}
 
 
 def test_a_pair_is_as_well_known_as_the_worse_known_of_its_windows(tmp_path: Path) -> None:

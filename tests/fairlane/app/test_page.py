@@ -6,34 +6,23 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 import pytest
-from playwright.sync_api import Browser, Page, Request, Route, sync_playwright
+from playwright.sync_api import Browser, Page, Request, Route
 from prometheus_client import CollectorRegistry
 
 from fairlane.app import canned
-from fairlane.app.canned import CannedSource
+from fairlane.app.canned_source import CannedSource
 from fairlane.app.main import create_app
+from tests.support.browser import CONTRAST, LIMIT_MS, chromium
+from tests.support.desk import KeptDesk
 from tests.support.served import served
 
 pytestmark = pytest.mark.chromium
 
-ARGS = (
-    "--no-sandbox",
-    "--disable-gpu",
-    "--headless",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--no-first-run",
-)
-LIMIT_MS = 8_000
-
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=list(ARGS))
+    with chromium() as browser:
         yield browser
-        browser.close()
 
 
 @pytest.fixture(scope="module")
@@ -43,7 +32,7 @@ def source() -> CannedSource:
 
 @pytest.fixture(scope="module")
 def url(source: CannedSource) -> Iterator[str]:
-    with served(create_app(source, CollectorRegistry(), refresh_s=0.3)) as url:
+    with served(create_app(source, CollectorRegistry(), desk=KeptDesk(), refresh_s=0.3)) as url:
         yield url
 
 
@@ -206,31 +195,6 @@ def test_whatever_takes_focus_has_a_name_and_landmarks_are_there(visit: Callable
         )
         <= 2
     )
-
-
-CONTRAST = """() => {
-  const canvas = document.createElement('canvas').getContext('2d', {willReadFrequently: true});
-  const rgb = (css) => { canvas.clearRect(0, 0, 1, 1); canvas.fillStyle = css; canvas.fillRect(0, 0, 1, 1); return canvas.getImageData(0, 0, 1, 1).data; };
-  const light = (css) => { const [r, g, b] = [...rgb(css)].map(v => { v /= 255; return v <= 0.03928 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4; }); return 0.2126 * r + 0.7152 * g + 0.0722 * b; };
-  const ratio = (a, b) => { const [x, y] = [light(a), light(b)].sort((p, q) => q - p); return (x + 0.05) / (y + 0.05); };
-  const behind = (e) => {
-    for (; e; e = e.parentElement) {
-      const s = getComputedStyle(e), found = [];
-      for (const m of s.backgroundImage.matchAll(/rgba?\\([^)]*\\)/g)) if (rgb(m[0])[3]) found.push(m[0]);
-      if (rgb(s.backgroundColor)[3] === 255) found.push(s.backgroundColor);
-      if (found.length) return found;
-    }
-    return ['rgb(255, 255, 255)'];
-  };
-  const poor = [];
-  for (const e of document.querySelectorAll('body *')) {
-    const own = [...e.childNodes].some(n => n.nodeType === 3 && n.textContent.trim());
-    if (!own || e.closest('noscript, script, title, .visually-hidden, .skip, dialog:not([open])')) continue;
-    const s = getComputedStyle(e), ink = e.closest('svg') ? s.fill : s.color;
-    for (const ground of behind(e)) if (ratio(ink, ground) < 4.5) poor.push([e.className.baseVal || e.className || e.tagName, ink, ground, ratio(ink, ground).toFixed(2)]);
-  }
-  return poor;
-}"""
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
