@@ -35,6 +35,8 @@ from slo.series import Series
 from slo.store import SliceStore
 
 TIDY_S: Final = 600
+JUMP_S: Final = 3600.0
+"""A wall clock that moves by so much against the steady one has jumped; it is believed when it has stood for as long."""
 QUALITY_S: Final = 60.0
 """Seconds between judgements of data quality."""
 READ_S: Final = 60.0
@@ -84,6 +86,7 @@ class Scheduler:
         self._every_s = every_s
         self._verdicts_ms = verdict_days * 86_400_000
         self._clock = clock
+        self._offset, self._jumped = clock.now() - clock.monotonic(), float("-inf")
         self._store = SliceStore(engine)
         self._days = Roller(engine, {o.name: o.target for o in self._objectives}, zone)
         self._history = History(engine)
@@ -178,6 +181,8 @@ class Scheduler:
     def tidy(self) -> int:
         """Add up the days that are over; merge slices that have become too old for their resolution, drop what is past its time; returns how many rows went."""
         now = self._clock.now()
+        if self._in_doubt(now):
+            return 0
         now_ms = int(now * 1000)
         self._days.roll(now)
         gone = forget_minutes(self._engine, now) + forget_types(self._engine, now) + self._days.forget(now)
@@ -188,6 +193,17 @@ class Scheduler:
         return (
             gone + self._series.forget(now_ms) + self._history.forget(now_ms - TRANSITIONS_MS, now_ms - UNDECLARED_MS)
         )
+
+    def _in_doubt(self, now: float) -> bool:
+        """Has the wall clock jumped lately? What is forgotten by a wrong clock is gone for good, and what is kept by one goes an hour later."""
+        offset, told = now - self._clock.monotonic(), self._clock.monotonic()
+        if abs(offset - self._offset) > JUMP_S:
+            _log.warning(
+                "the clock has jumped by %.0f s: nothing is forgotten for the next hour, in case it jumps back",
+                offset - self._offset,
+            )
+            self._offset, self._jumped = offset, told
+        return told - self._jumped < JUMP_S
 
     def trim(self) -> int:
         """Delete what the side lanes have handled, but for their newest records; returns how many offsets went. Raises BrokerUnreachable."""

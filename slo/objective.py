@@ -109,7 +109,7 @@ class Objective:
     @property
     def open_s(self) -> int:
         """Seconds for which the newest minutes may still become bad, where `late_s` does not leave them out."""
-        return int(self.threshold) + GRACE_S if self.sli is Sli.FRESHNESS and not self.late_s else 0
+        return int(self.threshold) + GRACE_S if self.sli is Sli.FRESHNESS and not self.late_s else self.whole_s
 
     @property
     def whole_s(self) -> int:

@@ -7,6 +7,7 @@ from typing import Final, overload
 import numpy as np
 from sqlalchemy import Engine
 
+from slo.calendar_budget import CalendarSums
 from slo.clock import Clock
 from slo.evaluation import Evaluation
 from slo.history import History
@@ -49,6 +50,7 @@ class Rounds:
         self._objectives = tuple(objectives)
         self._bench = Bench(self._objectives)
         self._sums = RunningSums(engine, self._bench.windows(), clock)
+        self._calendars = CalendarSums(engine, self._objectives)
         self._history = History(engine)
         self._clock = clock
         self._standing: Standing | None = None
@@ -58,7 +60,8 @@ class Rounds:
         """Judge everybody now. Raises sqlalchemy.exc.SQLAlchemyError."""
         if self._number == 0:
             self._standing = resume(self._bench, self._history.newest())
-        self._standing = standing = self._bench.judge(self._sums.refresh(self._clock.now()), self._standing)
+        now = self._clock.now()
+        self._standing = standing = self._bench.judge(self._sums.refresh(now), self._standing, self._calendars.at(now))
         self._history.save([self._bench.evaluation(standing, n) for n in self._worth_storing(standing)])
         self._number += 1
         return Round(self._bench, standing)

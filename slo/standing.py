@@ -3,7 +3,7 @@
 Burn rates are compared in floating point; those within 1e-9 of their factor are judged again exactly by `slo.burn.judge`, so that the answer is the same.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Any, Final
@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from slo.burn import MIN_BAD, MIN_BAD_MINUTES, MIN_COVERAGE, RECENT_MINUTES, Severity, State, judge
+from slo.calendar_budget import PeriodSum
 from slo.evaluation import Evaluation, PairResult
 from slo.objective import Objective
 from slo.running import EXPECTED, GOOD, OBSERVED, TOTAL, Counts, Sums
@@ -51,6 +52,10 @@ class Standing:
     """(4, objectives): good, total, expected, observed of the whole period."""
     spent: Floats
     bad_minutes: Counts
+    period_s: Counts
+    """(objectives,): seconds of the whole period; of a calendar one its real length."""
+    left_s: Counts
+    """(objectives,): seconds until the period ends and the budget begins anew; 0 for one that rolls."""
 
 
 @dataclass(slots=True)
@@ -78,10 +83,12 @@ class Bench:
 
     objectives: Sequence[Objective]
     _plan: _Plan = field(init=False)
+    _number: dict[str, int] = field(init=False)
 
     def __post_init__(self) -> None:
         """Lay the columns out."""
         objectives = self.objectives
+        self._number = {o.name: n for n, o in enumerate(objectives)}
         lengths = sorted(self.windows())
         window = {seconds: row for row, seconds in enumerate(lengths)}
         pairs = [o.pairs for o in objectives]
@@ -112,8 +119,13 @@ class Bench:
         pairs = {p for o in self.objectives for p in o.pairs}
         return {o.period_s for o in self.objectives} | {w for p in pairs for w in (p.long_s, p.short_s)}
 
-    def judge(self, sums: Sums, before: Standing | None = None) -> Standing:
-        """How they stand by `sums`, which must hold `windows()`; objectives that it does not know were never booked. `before` is the last standing."""
+    def judge(
+        self, sums: Sums, before: Standing | None = None, calendars: Mapping[str, PeriodSum] | None = None
+    ) -> Standing:
+        """How they stand by `sums`, which must hold `windows()`; objectives that it does not know were never booked. `before` is the last standing.
+
+        `calendars` are the present periods of those whose budget is a calendar's; their alerts roll like everybody's.
+        """
         plan, size = self._plan, len(self.objectives)
         at_ms = int(sums.at * 1000)
         known = {name: n for n, name in enumerate(sums.names)}
@@ -161,6 +173,12 @@ class Bench:
         period = counts[plan.period_place, :, np.arange(size)].T.copy()
         born = np.full(size, at_ms // 1000, dtype=np.int64)
         born[booked] = sums.born[where[booked]]
+        period_s, left_s = plan.period_s.copy(), np.zeros(size, dtype=np.int64)
+        for name, found in (calendars or {}).items():
+            n, part = self._number[name], found.slice
+            period[:, n] = part.good, part.total, part.expected, part.observed
+            period_s[n], left_s[n] = found.length_s, max(found.end - at_ms // 1000, 1)
+            born[n] = max(int(born[n]), found.begin)
         return Standing(
             at_ms,
             states,
@@ -173,8 +191,10 @@ class Bench:
             bad[0],
             total[0],
             period,
-            self._spent(period, sums.at, born),
+            self._spent(period, sums.at, born, period_s),
             bad_minutes,
+            period_s,
+            left_s,
         )
 
     def _bad_minutes(self, sums: Sums, where: Counts, booked: Bools) -> Counts:
@@ -210,11 +230,11 @@ class Bench:
         same = (before.state == state) & (before.severity == severity)
         return np.where(same, before.since_ms, at_ms)
 
-    def _spent(self, period: Counts, now: float, born: Counts) -> Floats:
+    def _spent(self, period: Counts, now: float, born: Counts, period_s: Counts) -> Floats:
         total = period[TOTAL]
         ratio = np.divide(total - period[GOOD], total, out=np.zeros(len(total)), where=total > 0)
-        elapsed = np.clip((now - born).astype(np.int64), 0, self._plan.period_s)
-        spent: Floats = ratio / self._plan.allowed * elapsed / self._plan.period_s
+        elapsed = np.clip((now - born).astype(np.int64), 0, period_s)
+        spent: Floats = ratio / self._plan.allowed * elapsed / period_s
         return spent
 
     def evaluation(self, standing: Standing, n: int) -> Evaluation:
@@ -222,10 +242,14 @@ class Bench:
         o = self.objectives[n]
         good, total = int(standing.period[GOOD, n]), int(standing.period[TOTAL, n])
         spent = float(standing.spent[n])
-        whole_s = float(self._plan.allowed[n]) * o.period_s
+        period_s, left_s = int(standing.period_s[n]), int(standing.left_s[n])
+        whole_s = float(self._plan.allowed[n]) * period_s
         pairs = [self._pair(standing, n, k) for k in range(len(o.pairs))]
         agreed = max((min(p.long_burn or 0.0, p.short_burn or 0.0) for p in pairs), default=0.0)
         left = 1.0 - spent
+        exhaustion_s = 0.0 if left <= 0 else left * period_s / agreed if agreed > 0 else None
+        if exhaustion_s and left_s and exhaustion_s > left_s:
+            exhaustion_s = None  # the period ends first
         return Evaluation(
             slo=o.name,
             pipeline=o.pipeline,
@@ -249,7 +273,7 @@ class Bench:
             budget_left=left,
             budget_s=whole_s,
             budget_left_s=left * whole_s,
-            exhaustion_s=0.0 if left <= 0 else left * o.period_s / agreed if agreed > 0 else None,
+            exhaustion_s=exhaustion_s,
             observed_s=int(standing.period[OBSERVED, n]),
             bad_minutes=int(standing.bad_minutes[n]),
         )
@@ -309,6 +333,8 @@ def resume(bench: Bench, before: dict[str, Evaluation]) -> Standing | None:
         pairs,
         np.zeros((EXPECTED + 2, size), dtype=np.int64),
         np.zeros(size),
+        np.zeros(size, dtype=np.int64),
+        np.zeros(size, dtype=np.int64),
         np.zeros(size, dtype=np.int64),
     )
 

@@ -47,6 +47,8 @@ class Archive:
 
     def verdict(self, pipeline: str, verdict_id: str) -> Verdict | None:
         """A verdict that the projection kept."""
+        if "\0" in verdict_id:
+            return None  # PostgreSQL has no such text and would raise
         where = (VERDICTS.c.pipeline == pipeline, VERDICTS.c.id == verdict_id)
         try:
             with self._connected().connect() as connection:

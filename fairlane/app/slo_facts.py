@@ -16,7 +16,7 @@ from slo.objective import Objective
 from slo.resolution import coarsen
 from slo.slices import SLICE_S, Slice
 from slo.store import SliceStore
-from slo.windows import DAY, HOUR
+from slo.windows import HOUR
 
 RECENT_S: Final = 6 * HOUR
 """Minutes are kept as such for this long."""
@@ -51,23 +51,26 @@ def facts(engine: Engine, objective: Objective, now_s: float) -> SloFacts:
     """Read them. Raises SQLAlchemyError."""
     now, history = int(now_s), History(engine)
     minute, step = now // SLICE_S * SLICE_S, step_of(objective)
-    found = SliceStore(engine).slices(objective.name, (now - objective.period_s) // step * step, now)
+    first = (now - objective.period_s) // step * step
+    if objective.calendar is not None:
+        first = min(objective.calendar.at(now_s).begin, now - RECENT_S)
+    found = SliceStore(engine).slices(objective.name, first, now)
     begin = minute - RECENT_S
     return SloFacts(
         objective,
         now_s,
         history.newest().get(objective.name),
         {at: part for at, part in found.items() if at >= begin},
-        coarsen(found, step),
+        coarsen({at: part for at, part in found.items() if at >= period_begin(objective, now_s) // step * step}, step),
         step,
         history.transitions(objective.name, (now - objective.period_s) * 1000)[::-1],
         _moments(engine, objective.pipeline, begin * 1000) if objective.pipeline else (),
     )
 
 
-def age_days(facts: SloFacts) -> float:
-    """Days since the first step that is known; 0 without any."""
-    return (facts.now_s - min(facts.steps)) / DAY if facts.steps else 0.0
+def period_begin(objective: Objective, now_s: float) -> int:
+    """Where the budget's period began: a midnight of its calendar, or its length ago."""
+    return objective.calendar.at(now_s).begin if objective.calendar is not None else int(now_s) - objective.period_s
 
 
 def _moments(engine: Engine, pipeline: str, since_ms: int) -> tuple[Moment, ...]:

@@ -8,7 +8,7 @@ from fairlane.app import words
 from fairlane.app.bars import Bar, Bars
 from fairlane.app.budgets import burn_now
 from fairlane.app.rows import BurnRow, When, burn_row
-from fairlane.app.slo_facts import RECENT_S, SloFacts
+from fairlane.app.slo_facts import RECENT_S, SloFacts, period_begin
 from fairlane.app.states import State
 from slo.burn import Severity
 from slo.burn import State as Standing
@@ -173,7 +173,7 @@ def _budget(facts: SloFacts) -> Bars:
     spent_all = e.budget_spent if e else 0.0
     steps = sorted(facts.steps)
     bad_all = sum(facts.steps[at].bad for at in steps)
-    begin = (int(facts.now_s) - o.period_s) // facts.step_s * facts.step_s
+    begin = period_begin(o, facts.now_s) // facts.step_s * facts.step_s
     bad, bars = 0, []
     for at in steps:
         bad += facts.steps[at].bad

@@ -59,7 +59,8 @@ class Trail:
             with self._use() as engine:
                 self.catch_up(engine)
                 AuditLog(engine, self._clock).add([entry])
-        except (SQLAlchemyError, FairlaneError, OSError, Held) as error:
+        except (SQLAlchemyError, FairlaneError, OSError, Held, ValueError, KeyError) as error:
+            # the last two: a spooled line that somebody has edited
             self._aside(entry, error)
 
     def catch_up(self, engine: Engine) -> int:

@@ -14,11 +14,11 @@ from uuid_utils import uuid7
 
 from fairlane.app import words
 from fairlane.app.capacity_view import CapacityView, build
-from fairlane.auth.audit import AuditLog, Deed
+from fairlane.auth.audit import Deed
 from fairlane.auth.identity import OS
 from fairlane.capacity.watch import Round, look
 from fairlane.capacity.watched import Watched, watched
-from fairlane.cli.acting import as_person
+from fairlane.cli.acting import as_person, trail_of
 from fairlane.cli.context import settings_of
 from fairlane.database import open_database
 from fairlane.durations import duration_s
@@ -68,7 +68,7 @@ def record(
     with as_person(context, "capacity record"), _database(context) as engine:
         Samples(engine).put({(name, int(when)): value})
         told = {"value": f"{value:g}", "at": words.utc(when)}
-        AuditLog(engine).record(Deed("capacity.record", name, details=told))
+        trail_of(settings_of(context), SystemClock()).record(Deed("capacity.record", name, details=told))
     print(f"{name}: {value:g} at {words.utc(when)}")
 
 
@@ -135,7 +135,7 @@ def waive(
         waiver = Waiver(str(uuid7()), WAIVER + limit, approver, reason, now_ms, until_ms)
         Waivers(engine).grant(waiver)
         told = {"id": waiver.id, "until": words.utc(until_ms / 1000), "reason": reason}
-        AuditLog(engine).record(Deed("waiver.grant", waiver.slo, details=told, by=by))
+        trail_of(settings_of(context), SystemClock()).record(Deed("waiver.grant", waiver.slo, details=told, by=by))
     print(f"{waiver.id}: {limit} until {words.utc(until_ms / 1000)}, approved by {waiver.by}: {reason}")
 
 

@@ -7,8 +7,8 @@ from typing import Annotated
 import orjson
 import typer
 
-from fairlane.auth.audit import AuditLog, Deed
-from fairlane.cli.acting import as_person, database
+from fairlane.auth.audit import Deed
+from fairlane.cli.acting import as_person, database, trail_of
 from fairlane.cli.context import settings_of
 from fairlane.objectives import objectives_of
 from fairlane.sla.months import Months, Stage
@@ -41,7 +41,7 @@ def publish(
         contents = site(sheets)
         write(out, contents)
         digest = hashlib.sha256(b"".join(hashlib.sha256(content).digest() for content in contents.values())).hexdigest()
-        AuditLog(engine).record(Deed("publish", str(out), details={"sha256": digest}))
+        trail_of(settings, SystemClock()).record(Deed("publish", str(out), details={"sha256": digest}))
     if json:
         files = [{"path": path, "bytes": len(content)} for path, content in contents.items()]
         told = {"out": str(out), "months": [s.month.month for s in sheets], "sha256": digest, "files": files}

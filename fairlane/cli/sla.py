@@ -1,10 +1,10 @@
 """`fairlane sla`: SLA months, looked at, signed and checked; announced maintenance."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
 from datetime import UTC, datetime
-from typing import Annotated
+from typing import Annotated, Final
 
 import orjson
 import typer
@@ -14,13 +14,13 @@ from uuid_utils import uuid7
 from fairlane.app import sla_view, sla_words
 from fairlane.auth.audit import AuditLog, Deed
 from fairlane.auth.identity import OS, Identity
-from fairlane.cli.acting import as_person, database
+from fairlane.cli.acting import as_person, database, trail_of
 from fairlane.cli.context import settings_of
 from fairlane.objectives import objectives_of
 from fairlane.settings import Settings
 from fairlane.sla import files
 from fairlane.sla.months import Months
-from fairlane.sla.signing import SignedMonths
+from fairlane.sla.signing import Signed, SignedMonths, TamperedMonth
 from fairlane.sla.times import instant
 from slo.adjust import Adjustment, Adjustments
 from slo.calendar import Calendar, Unit
@@ -30,6 +30,8 @@ from slo.errors import Conflict, NotFound
 app = typer.Typer(no_args_is_help=True, add_completion=False, help="SLA months and announced maintenance.")
 
 Json = Annotated[bool, typer.Option("--json", help="One JSON object instead of sentences.")]
+MOST_SIGNATURES: Final = 10_000
+"""That `verify` looks for in the audit log."""
 Month = Annotated[str, typer.Argument(help="Such as 2026-10.", show_default=False)]
 By = Annotated[str, typer.Option("--by", help="Who answers for it.", show_default=False)]
 
@@ -37,7 +39,7 @@ By = Annotated[str, typer.Option("--by", help="Who answers for it.", show_defaul
 @app.command("list")
 def list_(context: typer.Context, *, json: Json = False) -> None:
     """The months, newest first: running, draft or signed."""
-    with _months(context) as (_, months):
+    with _months(context) as months:
         found = months.list()
     if json:
         print(orjson.dumps([{"month": e.month, "stage": str(e.stage)} for e in found]).decode())
@@ -54,7 +56,7 @@ def show(
     csv: Annotated[bool, typer.Option("--csv", help="CSV instead of sentences.")] = False,
 ) -> None:
     """One month as the page shows it: the sentence, the promises, incidents, maintenance. Exit code 1: there is no such month."""
-    with _months(context) as (_, months):
+    with _months(context) as months:
         name = month or months.latest()
         if name is None:
             raise NotFound("nothing has been measured yet; start `fairlane up` or `fairlane serve controller`")
@@ -78,11 +80,11 @@ def sign(
     json: Json = False,
 ) -> None:
     """Sign a month that is over. It never changes again: data that comes later is told beside it. Exit code 1: it is not over, or signed already."""
-    with as_person(context, "sla sign") as who, _months(context) as (engine, months):
+    with as_person(context, "sla sign") as who, _months(context) as months:
         sheet = months.sign(month, _name(who, by), note)
         digest = sheet.signed.sha256 if sheet.signed else ""
         told_of = {"sha256": digest, "note": note, "pipeline": sheet.month.pipeline}
-        AuditLog(engine).record(Deed("sla.sign", month, details=told_of, by=by))
+        trail_of(settings_of(context), SystemClock()).record(Deed("sla.sign", month, details=told_of, by=by))
     if json:
         print(orjson.dumps({key: value for key, value in files.told(sheet).items() if key != "document"}).decode())
         return
@@ -93,11 +95,12 @@ def sign(
 
 @app.command()
 def verify(context: typer.Context, *, json: Json = False) -> None:
-    """Check that every signed month is what was signed. Exit code 1: one is not."""
+    """Check that every signed month is what was signed, by its digest and by the audit log. Exit code 1: one is not."""
     settings = settings_of(context)
     with database(settings) as engine:
         signed = SignedMonths(engine, settings.pipeline.name)
         found = [kept for name in signed.names() if (kept := signed.get(name)) is not None]
+        _as_logged(AuditLog(engine), settings.pipeline.name, found)
     if json:
         print(orjson.dumps([{"month": s.month.month, "sha256": s.sha256, "by": s.by} for s in found]).decode())
         return
@@ -131,7 +134,9 @@ def adjust(
         new = Adjustment(str(uuid7()), objective, *window, _name(who, by), reason, now_ms)
         Adjustments(engine).announce(new)
         told_of = {"id": new.id, "from": _utc(new.begin), "to": _utc(new.end), "reason": reason}
-        AuditLog(engine).record(Deed("sla.adjust", objective or "all", details=told_of, by=by))
+        trail_of(settings_of(context), SystemClock()).record(
+            Deed("sla.adjust", objective or "all", details=told_of, by=by)
+        )
     print(orjson.dumps(asdict(new)).decode() if json else _line(new, settings.slo.zone))
 
 
@@ -148,7 +153,9 @@ def cancel(
     settings = settings_of(context)
     with as_person(context, "sla cancel") as who, database(settings) as engine:
         ended = Adjustments(engine).cancel(maintenance, int(SystemClock().now() * 1000), _name(who, by), reason)
-        AuditLog(engine).record(Deed("sla.cancel", maintenance, details={"reason": reason}, by=by))
+        trail_of(settings_of(context), SystemClock()).record(
+            Deed("sla.cancel", maintenance, details={"reason": reason}, by=by)
+        )
     print(orjson.dumps(asdict(ended)).decode() if json else _line(ended, settings.slo.zone))
 
 
@@ -165,11 +172,11 @@ def adjustments(context: typer.Context, *, json: Json = False) -> None:
 
 
 @contextmanager
-def _months(context: typer.Context) -> Iterator[tuple[Engine, Months]]:
+def _months(context: typer.Context) -> Iterator[Months]:
     settings = settings_of(context)
     objectives = objectives_of(settings)
     with database(settings) as engine:
-        yield engine, Months(engine, settings.pipeline.name, objectives, settings.slo.zone, SystemClock())
+        yield Months(engine, settings.pipeline.name, objectives, settings.slo.zone, SystemClock())
 
 
 def _unsigned(settings: Settings, engine: Engine, begin: int, end: int) -> None:
@@ -178,6 +185,22 @@ def _unsigned(settings: Settings, engine: Engine, begin: int, end: int) -> None:
     meant = {calendar.at(at).name for at in (begin, max(end - 1, begin))}
     if both := sorted(meant & set(SignedMonths(engine, settings.pipeline.name).names())):
         raise Conflict(f"{', '.join(both)} is signed: what was counted then stays counted")
+
+
+def _as_logged(log: AuditLog, pipeline: str, signed: Sequence[Signed]) -> None:
+    """Raises TamperedMonth for one whose digest is not the one that the audit log has of its signature: whoever changes a row can work out its digest anew."""
+    logged = {
+        link.entry.target: link.entry.details.get("sha256", "")
+        for link in log.newest(MOST_SIGNATURES, action="sla.sign")
+        if link.entry.outcome == "ok" and link.entry.details.get("pipeline") == pipeline
+    }
+    for kept in signed:
+        name = kept.month.month
+        if logged.get(name, kept.sha256) != kept.sha256:
+            raise TamperedMonth(
+                f"{name}: its digest is {kept.sha256[:12]}…, but the audit log tells that {logged[name][:12]}… was signed. "
+                "Somebody changed both in the database: restore the row of table sla_months from a backup"
+            )
 
 
 def _name(who: Identity, by: str) -> str:

@@ -13,9 +13,9 @@ from sqlalchemy.exc import SQLAlchemyError
 from uuid_utils import uuid7
 
 from fairlane.app import words
-from fairlane.auth.audit import AuditLog, Deed
+from fairlane.auth.audit import Deed
 from fairlane.auth.identity import OS
-from fairlane.cli.acting import as_person
+from fairlane.cli.acting import as_person, trail_of
 from fairlane.cli.context import settings_of
 from fairlane.database import open_database
 from fairlane.durations import duration_s
@@ -52,9 +52,12 @@ def gate(
     if unknown := [name for name in wanted if name not in names]:
         raise NotFound(f"there is no objective {', '.join(unknown)}; `fairlane slo list` names them")
     evaluations = [found[name] for name in wanted if name in found]
-    age_s = now - max((e.at_ms for e in evaluations), default=0) / 1000
-    if not evaluations or age_s > STALE_S:
-        when = f"the last evaluation was {words.ago(age_s)}" if evaluations else "nothing has been evaluated yet"
+    unheard = [name for name in wanted if name not in found or now - found[name].at_ms / 1000 > STALE_S]
+    if unheard:
+        newest = now - max((e.at_ms for e in evaluations), default=0) / 1000
+        when = f"the last evaluation was {words.ago(newest)}" if evaluations else "nothing has been evaluated yet"
+        if len(unheard) < len(wanted):
+            when = f"{', '.join(unheard)} {'was' if len(unheard) == 1 else 'were'} not evaluated lately"
         raise Unreachable(f"nobody knows whether it may go on: {when}. Is `fairlane serve controller` running?")
     answer = judge(evaluations, waivers, int(now * 1000))
     if json:
@@ -83,7 +86,9 @@ def waive(
         Waivers(engine).grant(waiver)
         until = _utc(waiver.expires_ms)
         told_of = {"id": waiver.id, "until": until, "reason": reason}
-        AuditLog(engine).record(Deed("waiver.grant", objective or "all", details=told_of, by=by))
+        trail_of(settings_of(context), SystemClock()).record(
+            Deed("waiver.grant", objective or "all", details=told_of, by=by)
+        )
     print(f"{waiver.id}: {objective or 'all objectives'} until {until}, approved by {approver}: {reason}")
 
 
@@ -91,7 +96,7 @@ def unwaive(context: typer.Context, waiver: Annotated[str, typer.Argument(help="
     """End an exception now."""
     with as_person(context, "slo unwaive"), _database(context) as engine:
         Waivers(engine).revoke(waiver, int(SystemClock().now() * 1000))
-        AuditLog(engine).record(Deed("waiver.revoke", waiver))
+        trail_of(settings_of(context), SystemClock()).record(Deed("waiver.revoke", waiver))
     print(f"{waiver} has ended")
 
 

@@ -109,7 +109,8 @@ class Months:
         live = self.composer.month(period, self._clock.now(), signed)
         settled = period.end + LEDGER_S
         moves = {i.begin: i.moves for i in live.incidents}
-        mine = signed.get(period.name)
+        # of the month itself a changed document is no trifle
+        mine = self._signed.get(period.name)
         if mine is not None:
             return Sheet(mine.month, Stage.SIGNED, mine, differences(mine.month, live), settled, moves)
         return Sheet(live, known[period.name], None, (), settled, moves)

@@ -1,6 +1,7 @@
 """Signed months as they are kept: the canonical JSON and its digest, who signed, when and why. A signed month is never changed."""
 
 import hashlib
+import logging
 from dataclasses import dataclass
 
 from sqlalchemy import Engine, Row, select
@@ -10,6 +11,8 @@ from fairlane.schema import SLA_MONTHS
 from fairlane.sla.month import Month, decode
 from slo.errors import Conflict, FairlaneError, UsageError
 from slo.sql import writer
+
+_log = logging.getLogger(__name__)
 
 
 class TamperedMonth(FairlaneError):
@@ -76,11 +79,17 @@ class SignedMonths:
         return _signed(row) if row is not None else None
 
     def since(self, month: str) -> dict[str, Signed]:
-        """Those of `month` and later, by name. Raises TamperedMonth."""
+        """Those of `month` and later, by name, for the trends of others: one that is not what was signed is left out (`get` raises for it) and logged."""
         mine = (SLA_MONTHS.c.pipeline == self._pipeline, SLA_MONTHS.c.month >= month)
         with self._read.connect() as conn:
             rows = conn.execute(select(SLA_MONTHS).where(*mine).order_by(SLA_MONTHS.c.month)).all()
-        return {row.month: _signed(row) for row in rows}
+        found: dict[str, Signed] = {}
+        for row in rows:
+            try:
+                found[row.month] = _signed(row)
+            except TamperedMonth as error:
+                _log.warning("left out of the trend: %s", error)
+        return found
 
 
 def _signed(row: Row[tuple[str, str, str, str, str, str, int]]) -> Signed:

@@ -19,6 +19,7 @@ Process = subprocess.Popen[bytes]
 QUICK_S: Final = 15.0
 HEED_S: Final = 0.3
 _ASSIGNED: Final = re.compile(r"assigned \[\d")
+_WAITS: Final = re.compile(r"assigned \[\d|waiting for the committed offsets")
 
 
 @dataclass(slots=True)
@@ -94,10 +95,11 @@ class Scene:
         self.stage.route(token, lane)
         time.sleep(HEED_S * self.patience)
 
-    def joined(self) -> None:
-        """Until the general worker that was started last has partitions: only then can it go wrong."""
+    def joined(self, *, or_waits: bool = False) -> None:
+        """Until the general worker that was started last has partitions (`or_waits`: or waits for their offsets): only then can it go wrong."""
         log = max(self.stage.directory.glob(f"{Lane.GENERAL}-*.log"), key=lambda path: int(path.stem.split("-")[-1]))
-        self.stage.until("the worker has partitions", lambda: _ASSIGNED.search(log.read_text(encoding="utf-8")), 60.0)
+        sign = _WAITS if or_waits else _ASSIGNED
+        self.stage.until("the worker has partitions", lambda: sign.search(log.read_text(encoding="utf-8")), 60.0)
 
     def calm(self, seconds: float = 1.5) -> None:
         """Time for a mutant to go wrong."""

@@ -123,3 +123,32 @@ def test_side_lanes_are_trimmed_where_there_is_a_kafka_and_its_absence_is_counte
         assert registry.get_sample_value("fairlane_slo_job_errors_total", {"job": "evaluate"}) == 0
     finally:
         assert scheduler.stop()
+
+
+class Jumping(ManualClock):
+    """Its wall clock can be set."""
+
+    def set(self, seconds: float) -> None:
+        self._now += seconds
+
+
+def test_a_clock_that_jumps_ahead_forgets_nothing_until_it_has_stood_for_an_hour(
+    engine: Engine, registry: CollectorRegistry
+) -> None:
+    clock = Jumping(1_800_000_000.0)
+    SliceStore(engine).book([Booking("a", 1_800_000_000 - 60 * n, Slice(1, 1, 1, 60), 0) for n in range(1, 21)])
+    scheduler = Scheduler(engine, PIPELINE, 15, clock, registry)
+    clock.set(900 * 86_400)
+    assert scheduler.tidy() == 0
+    clock.advance(600)
+    assert scheduler.tidy() == 0
+    clock.set(-900 * 86_400)
+    assert scheduler.tidy() == 0, "going back is a jump as well"
+    clock.advance(3_601)
+    scheduler.tidy()
+    assert len(SliceStore(engine).slices("a", 0, 1_800_000_000)) == 20
+    clock.set(900 * 86_400)
+    scheduler.tidy()
+    clock.advance(3_601)
+    assert scheduler.tidy() > 0, "who stands for an hour is believed"
+    assert SliceStore(engine).slices("a", 0, 1_800_000_000) == {}

@@ -2,20 +2,26 @@
 
 from dataclasses import replace
 from decimal import Decimal
+from fractions import Fraction
 
+import pytest
 from prometheus_client import CollectorRegistry
 from sqlalchemy import Engine
 
 from slo.burn import Severity, State
+from slo.errors import ConfigError
 from slo.evaluate import evaluate
 from slo.evaluation import Evaluation
 from slo.export import Exporter
 from slo.history import History
 from slo.objective import Objective, Sli
 from slo.presets import pipeline_objectives
+from slo.running import RunningSums
 from slo.slices import Slice
+from slo.source import Timeslices
+from slo.standing import Bench
 from slo.store import Booking, SliceStore
-from slo.windows import HOUR
+from slo.windows import HOUR, MINUTE, Pair, Tier
 
 NOW = 1_700_000_000 // 3600 * 3600 + 1_830
 OBJECTIVE = Objective("a", "events", Sli.FRESHNESS, Decimal("0.999"), 30.0)
@@ -38,6 +44,54 @@ def test_healthy(engine: Engine) -> None:
     book(store, 120, 0, 100, 100)
     found = find(store)
     assert (found.state, found.severity, found.exhaustion_s, found.budget_left) == (State.OK, Severity.NONE, None, 1.0)
+
+
+SLICED = Objective(
+    "a",
+    "shop",
+    Sli.EXTERNAL,
+    Decimal("0.99"),
+    0,
+    custom=(Pair(HOUR, 20 * MINUTE, Fraction(10), Tier.PAGE),),
+    timeslices=Timeslices(600),
+)
+
+
+def ticks(store: SliceStore, good: int, stops_s: int = 10**9) -> list[Evaluation]:
+    """Half an hour's evaluations while each whole time slice of ten minutes is booked 35 s after its end, by both ways to judge, which agree."""
+    found: list[Evaluation] = []
+    start, sums, bench, standing = NOW // 600 * 600, None, Bench([SLICED]), None
+    known = start - 2 * HOUR
+    for now in range(start, start + 1800, 30):
+        end = (min(now, start + stops_s) - 35) // 600 * 600
+        store.book([Booking("a", at, Slice(good, 60, 60, 60), known) for at in range(known, end, 60)])
+        known = max(known, end)
+        sums = sums or RunningSums(store._read, bench.windows())
+        standing = bench.judge(sums.refresh(now), standing)
+        one = evaluate([SLICED], store, now, {"a": found[-1]} if found else None)[0]
+        same = bench.evaluation(standing, 0)
+        assert (same.state, same.severity, same.bad_minutes) == (one.state, one.severity, one.bad_minutes)
+        found.append(one)
+    return found
+
+
+def test_time_slices_that_come_as_a_whole_do_not_freeze_their_objective(engine: Engine) -> None:
+    assert {e.state for e in ticks(SliceStore(engine), 60)} == {State.OK}
+
+
+def test_time_slices_that_are_bad_page_all_the_time(engine: Engine) -> None:
+    assert {(e.state, e.severity) for e in ticks(SliceStore(engine), 0)} == {(State.FIRING, Severity.PAGE)}
+
+
+def test_time_slices_that_stop_coming_freeze(engine: Engine) -> None:
+    found = ticks(SliceStore(engine), 60, stops_s=60)
+    assert [e.state for e in found[:20]] == [State.OK] * 20
+    assert found[-1].state is State.FROZEN
+
+
+def test_a_short_window_under_two_time_slices_is_refused() -> None:
+    with pytest.raises(ConfigError, match="less than two slices of 900 s"):
+        replace(SLICED, timeslices=Timeslices(900))
 
 
 def test_a_flood_pages_and_then_resolves(engine: Engine) -> None:

@@ -185,6 +185,15 @@ def test_an_export_that_cannot_be_written_or_is_none_is_said(line: Line) -> None
         line(audit.app, "verify", "--file", "edited.jsonl")
 
 
+def test_an_exception_that_the_log_cannot_take_is_kept_aside_until_it_can(line: Line) -> None:
+    line.key("viewer")
+    line.harm("DELETE FROM audit_head")
+    line(slo.app, "waive", "--by", "eve", "--reason", "the fix itself")
+    (kept,) = (line.directory / "audit-spool.jsonl").read_text().splitlines()
+    told = orjson.loads(kept)
+    assert (told["action"], told["details"]["reason"]) == ("waiver.grant", "the fix itself")
+
+
 def test_the_log_can_be_narrowed(line: Line) -> None:
     line.key("viewer")
     assert "key.create" in line(audit.app, "list", "--action", "key", "--since", "1h")

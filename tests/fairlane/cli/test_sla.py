@@ -1,17 +1,21 @@
 """`fairlane sla`, `fairlane slo report`, `fairlane publish`: what a person and a program read, exit codes, what is refused."""
 
 import csv
+import hashlib
 import io
 from pathlib import Path
 
 import orjson
 import pytest
 import typer
+from sqlalchemy import select, update
 from typer.testing import CliRunner
 
 from fairlane.auth.audit import AuditLog
 from fairlane.cli import app, publish, sla, slo_report
 from fairlane.cli.context import Globals
+from fairlane.schema import SLA_MONTHS
+from fairlane.sla.signing import TamperedMonth
 from slo.errors import Conflict, FairlaneError, NotFound, UsageError
 from tests.support import sla_story as story
 
@@ -109,6 +113,17 @@ def test_a_month_is_shown_signed_and_verified(home: Path) -> None:
     (entry,) = [link.entry for link in AuditLog(engine).links() if link.entry.action == "sla.sign"]
     engine.dispose()
     assert (entry.target, entry.details["said_by"]) == ("2026-10", "M. Varga")
+
+
+def test_a_month_that_was_changed_with_its_digest_is_found_by_the_audit_log(home: Path) -> None:
+    run(home, "sla", "sign", "2026-10", "--by", "M. Varga")
+    engine = story.opened(home)
+    with engine.begin() as conn:
+        body = conn.execute(select(SLA_MONTHS.c.body)).scalar_one().replace('"good":', '"good":1', 1)
+        digest = hashlib.sha256(body.encode()).hexdigest()
+        conn.execute(update(SLA_MONTHS).values(body=body, sha256=digest))
+    engine.dispose()
+    assert isinstance(refused(home, "sla", "verify"), TamperedMonth)
 
 
 def test_a_month_as_json_and_csv(home: Path) -> None:

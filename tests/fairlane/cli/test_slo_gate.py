@@ -69,6 +69,17 @@ def test_when_nobody_knows_the_answer_is_not_yes(tmp_path: Path, age_s: float | 
         run(tmp_path, "gate")
 
 
+def test_one_objective_that_nobody_evaluates_any_more_is_named_and_keeps_the_gate_shut(tmp_path: Path) -> None:
+    history(tmp_path, 0, age_s=700)
+    engine = open_database(f"sqlite:///{tmp_path / 'fairlane.db'}")
+    fresh = [o for o in pipeline_objectives("events") if o.name != "events-lag"]
+    History(engine).save(evaluate(fresh, SliceStore(engine), time.time()))
+    engine.dispose()
+    with pytest.raises(Unreachable, match="events-lag was not evaluated lately"):
+        run(tmp_path, "gate")
+    assert run(tmp_path, "gate", "--slo", FRESH)[0] == 0
+
+
 def test_an_unknown_objective_and_an_endless_exception_are_refused(tmp_path: Path) -> None:
     history(tmp_path, 0)
     with pytest.raises(NotFound, match="slo list"):

@@ -173,6 +173,7 @@ def test_a_signed_month_that_somebody_changed_is_not_shown(months: Months, engin
         conn.execute(update(SLA_MONTHS).values(body=body.replace('"tokens":1', '"tokens":0')))
     with pytest.raises(TamperedMonth, match=r"2026-10: what is in the database has the digest .*by M\. Varga"):
         months.get("2026-10")
+    assert months.get("2026-11").month.promises, "other months are shown"
 
 
 def test_the_document_is_the_same_bytes_there_and_back(months: Months) -> None:

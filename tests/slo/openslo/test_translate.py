@@ -103,6 +103,14 @@ def test_an_unreachable_factor_of_ones_own_is_refused() -> None:
     assert "can never be exceeded" in refused.reason
 
 
+def test_windows_that_are_too_short_for_the_time_slices_are_left_out() -> None:
+    found = of(changed(THRESHOLD, "timeSliceWindow: 5m", "timeSliceWindow: 20m"))
+    (one,) = found.objectives
+    assert [p.name for p in one.pairs] == ["1d/2h", "3d/6h"]
+    reason = "the alert windows 1h/5m, 6h/30m are left out: the short one holds less than two time slices of 20 min"
+    assert reason in [n.reason for n in found.notes]
+
+
 def test_a_target_that_no_window_reaches_is_refused() -> None:
     (refused,) = of(changed(RATIO, "0.995", "0.1"), windows="fast-slow").refused
     assert "could ever fire" in refused.reason
