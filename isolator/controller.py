@@ -25,7 +25,7 @@ from ingestion.contracts.telemetry import (
     WorkerReport,
     decode,
 )
-from isolator import membership
+from isolator import membership, snapshot
 from isolator.answers import Answer
 from isolator.brain import Batch, Brain
 from isolator.constants import Policy
@@ -340,6 +340,9 @@ class Controller:
         self._ledgers |= ledgers
         for name in names:
             view = reader.view(name)
+            if lost := snapshot.unreadable(view.snapshot.values()):
+                chunks = f"{lost} of {len(view.snapshot)} chunks of its baselines"
+                log.warning("%s: %s cannot be read; what they held is learned anew", name, chunks)
             brain = self._brains[name] = self._brain(view, self._spare.pop(name, None))
             # what a former owner decided and could not write any more; the database replaces what it has
             self._projection.write(tuple(brain.verdicts.values()))

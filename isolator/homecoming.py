@@ -146,7 +146,8 @@ def _judge(
     """The watch with its calm clock, and the verdict of a restore if one is due."""
     at_ms, policy = case.seen.at_ms, case.policy
     if route.expires_ms is not None and at_ms >= route.expires_ms:
-        return watch, _restored(case, route, watch, Reason.EXPIRED)
+        found = _restored(case, route, watch, Reason.MANUAL if route.asked_by else Reason.EXPIRED)
+        return watch, replace(found, by=route.asked_by or found.by, note=route.asked_why)
     watch = replace(watch, wrong=watch.wrong or effect is Effect.WRONG_CULPRIT)
     if watch.wrong and may_restore and route.by == "policy":
         return watch, _restored(case, route, watch, Reason.WRONG_CULPRIT)

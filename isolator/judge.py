@@ -121,7 +121,7 @@ def _carry_out(case: Case, acts: list[Act]) -> tuple[tuple[Verdict, ...], int]:
         after = left.take(traffic)
         if refusal:
             refused += 1
-            verdicts.append(_verdict(case, act, VerdictKind.PROPOSAL, f"Needs approval: {refusal}."))
+            verdicts.append(_refused(case, act, refusal))
         elif after is not None:
             left = after
             verdicts.append(_decided(case, act))
@@ -157,14 +157,26 @@ def _everybody(case: Case) -> float:
     return max(usual.total_rate or float(usual.rate.sum()), 1e-12)
 
 
+def _refused(case: Case, act: Act, refusal: str) -> Verdict:
+    """What the budget does not allow: a person is asked, unless nothing would be done anyway."""
+    if _only_says(case, act):
+        return _verdict(case, act, VerdictKind.WOULD_MOVE, f"Would need approval: {refusal}.")
+    return _verdict(case, act, VerdictKind.PROPOSAL, f"Needs approval: {refusal}.")
+
+
+def _only_says(case: Case, act: Act) -> bool:
+    """Does the mode, or a baseline that is too young, leave it at saying what would be done?"""
+    # a hung record is told by the clock, not by a baseline
+    cold = not case.state.usual.warm and act.reason not in _SICK
+    return case.state.mode is not Mode.SUGGEST and (case.state.mode is not Mode.AUTO or cold)
+
+
 def _decided(case: Case, act: Act) -> Verdict:
     """The act itself, or what the mode makes of it."""
     mode = case.state.mode
     if mode is Mode.SUGGEST:
         return _verdict(case, act, VerdictKind.PROPOSAL, "Mode suggest: approve or decline.")
-    # a hung record is told by the clock, not by a baseline
-    cold = not case.state.usual.warm and act.reason not in _SICK
-    if mode is not Mode.AUTO or cold:
+    if _only_says(case, act):
         return _verdict(case, act, VerdictKind.WOULD_MOVE, _COLD if mode is Mode.AUTO else "")
     return _verdict(case, act, VerdictKind.LIMIT if act.limit_per_s is not None else VerdictKind.MOVE, act.note)
 

@@ -149,7 +149,7 @@ def _bring_back(brain: Brain, command: Command, now_ms: int, route: Route) -> _D
     watch = brain.state.watches.get(route.token, Watch())
     if brain.last is not None and not _ready(brain, route, watch):
         # workers would hold its partitions and send it back: the next tick that finds the lane caught up restores it
-        waiting = replace(route, expires_ms=now_ms)
+        waiting = replace(route, expires_ms=now_ms, asked_by=command.by, asked_why=command.reason)
         brain.state = replace(brain.state, routes={**brain.state.routes, route.token: waiting})
         return _Done(f"{route.token} comes back as soon as {route.lane} has caught up", (waiting.encode(),))
     verdict = _by_hand(brain, command, now_ms, VerdictKind.RESTORE, route.token, route.lane, Lane.GENERAL)

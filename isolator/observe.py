@@ -199,6 +199,7 @@ class Observer:
             events.advance(now_s)
         self._builds.advance(now_s)
         self._rows.advance(now_s)
+        self._slots = slots.remembered(self._slots, now_ms)
         general = self._fresh(Lane.GENERAL, now_ms)
         elapsed = now_s - self._began_s if self._began_s is not None else 0.0
         window = exposure(policy.half_life_s, elapsed)

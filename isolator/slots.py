@@ -4,11 +4,12 @@ Capacity mu belongs to the slot (a worker with all its partitions), in work per 
 others of its slot leave under max-min fairness, which is how the worker shares its turns.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
 
+from ingestion.contracts.names import Lane
 from isolator.columns import WorkerColumns
 from isolator.interner import Floats, Ints
 
@@ -16,6 +17,7 @@ _SMOOTHING = 0.3
 _LEAST = 0.2
 _BILLED_LEAST = 0.65
 """Less busy than this with a backlog is a stall, not a costly batch."""
+_GONE_MS = 3_600_000
 
 
 @dataclass(slots=True)
@@ -72,6 +74,11 @@ class Slot:
     def used(self) -> float:
         """Share of the time that is not spent on overhead in which its threads are busy, 0 to 1."""
         return min(self.busy / self._free, 1.0)
+
+
+def remembered(slots: Mapping[tuple[Lane, str], Slot], now_ms: int) -> dict[tuple[Lane, str], Slot]:
+    """Without those that have been silent for an hour: the names of some change at every restart."""
+    return {key: slot for key, slot in slots.items() if now_ms - slot.at_ms <= _GONE_MS}
 
 
 def fresh(slots: Iterable[Slot], now_ms: int, stale_s: float) -> list[Slot]:

@@ -4,8 +4,10 @@ Chunks from 0 on hold the tokens with the most work; they are all written at eac
 """
 
 import base64
+import math
 import zlib
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, Final
 
 import numpy as np
@@ -83,56 +85,98 @@ def _numbers(text: str, rows: int) -> Floats:
     return np.frombuffer(base64.b64decode(text, validate=True), dtype="<f4").astype(np.float64).reshape(rows, 4)
 
 
+@dataclass(frozen=True, slots=True)
+class _Tokens:
+    """One chunk of tokens: `numbers` (names, 4), and what it says of the whole."""
+
+    at_ms: int
+    names: list[str]
+    numbers: Floats
+    since: tuple[float, float, float, float]
+    warm: bool
+    builds: dict[str, tuple[float, float]]
+
+
 def taken_ms(chunks: Iterable[bytes]) -> int:
     """When the newest readable snapshot was taken (Unix ms), 0 without one."""
-    return max((int(body["at_ms"]) for body in _bodies(chunks) if "hour" not in body), default=0)
+    return max((one.at_ms for one in map(_read, chunks) if isinstance(one, _Tokens)), default=0)
 
 
-def _bodies(chunks: Iterable[bytes]) -> list[dict[str, Any]]:
-    bodies: list[dict[str, Any]] = []
-    for chunk in chunks:
-        try:
-            body = orjson.loads(zlib.decompress(chunk))
-            if body["v"] in {1, VERSION}:
-                bodies.append(body)
-        except (zlib.error, ValueError, KeyError, TypeError):
-            continue
-    return bodies
+def unreadable(chunks: Iterable[bytes]) -> int:
+    """How many chunks hold nothing that can be used: damaged, or of a version that is not known."""
+    return sum(_read(chunk) is None for chunk in chunks)
 
 
 def decode(chunks: Iterable[bytes]) -> tuple[list[str], Sums, BuildBook] | None:
     """Tokens, what was learned of them, in one order, and of builds; None when there is no readable chunk.
 
-    Chunks of an older snapshot than the newest are left out.
+    Chunks of an older snapshot than the newest are left out, and so are damaged ones: their tokens start from the population's mean.
     """
-    bodies = [body for body in _bodies(chunks) if "hour" not in body]
-    if not bodies:
+    found = [one for one in map(_read, chunks) if isinstance(one, _Tokens)]
+    if not found:
         return None
-    newest = max(body["at_ms"] for body in bodies)
-    current = [body for body in bodies if body["at_ms"] == newest]
-    head, names = current[0], list[str]()
-    parts: list[Floats] = []
-    for body in current:
-        if body["v"] == 1:
-            rows = body["rows"]
-            names += [row[0] for row in rows]
-            parts.append(np.array([row[1:5] for row in rows], dtype=np.float64).reshape(len(rows), 4))
-        else:
-            names += body["names"]
-            parts.append(_numbers(body["numbers"], len(body["names"])))
-    events, squares, handled, work = np.concatenate(parts).T
-    since = (head["learned_s"], head["ticks"], head["all_events"], head["active_s"])
-    sums = Sums(events, squares, handled, work, *since, warm=head["warm"])
-    return names, sums, BuildBook({name: (total, s) for name, (total, s) in head.get("builds", {}).items()})
+    newest = max(one.at_ms for one in found)
+    current = [one for one in found if one.at_ms == newest]
+    head, names = current[0], [name for one in current for name in one.names]
+    events, squares, handled, work = np.concatenate([one.numbers for one in current]).T
+    return names, Sums(events, squares, handled, work, *head.since, warm=head.warm), BuildBook(head.builds)
 
 
 def decode_hours(chunks: Iterable[bytes]) -> list[Bucket]:
     """The hours that can be read."""
-    found: list[Bucket] = []
-    for body in _bodies(chunks):
-        if "hour" in body and 0 <= body["hour"] < BUCKETS:
-            names = tuple(body["names"])
-            seconds, events, handled, work = _numbers(body["numbers"], len(names)).T
-            all_seconds, all_events = float(body["all_seconds"]), float(body["all_events"])
-            found.append(Bucket(body["hour"], all_seconds, all_events, names, seconds, events, handled, work))
+    return [one for one in map(_read, chunks) if isinstance(one, Bucket)]
+
+
+def _read(chunk: bytes) -> _Tokens | Bucket | None:
+    """What the chunk holds, None when that cannot be used."""
+    try:
+        body = orjson.loads(zlib.decompress(chunk))
+        if body["v"] not in {1, VERSION}:
+            return None
+        return _hour(body) if "hour" in body else _tokens(body)
+    except (zlib.error, ValueError, KeyError, TypeError, AttributeError, IndexError, OverflowError):
+        return None
+
+
+def _tokens(body: Mapping[str, Any]) -> _Tokens:
+    if body["v"] == 1:
+        names = [row[0] for row in body["rows"]]
+        numbers = np.array([row[1:5] for row in body["rows"]], dtype=np.float64).reshape(len(names), 4)
+    else:
+        names = body["names"]
+        numbers = _numbers(body["numbers"], len(names))
+    learned_s, ticks, all_events, active_s = (
+        _amount(body[key]) for key in ("learned_s", "ticks", "all_events", "active_s")
+    )
+    builds = {str(name): (float(total), _amount(s)) for name, (total, s) in body.get("builds", {}).items()}
+    since = (learned_s, ticks, all_events, active_s)
+    return _Tokens(int(body["at_ms"]), _words(names), _sound(numbers), since, bool(body["warm"]), builds)
+
+
+def _hour(body: Mapping[str, Any]) -> Bucket:
+    number, names = int(body["hour"]), tuple(_words(body["names"]))
+    if not 0 <= number < BUCKETS:
+        raise ValueError(f"there is no hour {number}")
+    seconds, events, handled, work = _sound(_numbers(body["numbers"], len(names))).T
+    return Bucket(
+        number, _amount(body["all_seconds"]), _amount(body["all_events"]), names, seconds, events, handled, work
+    )
+
+
+def _words(names: Sequence[Any]) -> list[str]:
+    if not all(isinstance(name, str) for name in names):
+        raise TypeError("a token is text")
+    return list(names)
+
+
+def _amount(value: Any) -> float:
+    found = float(value)
+    if not 0 <= found < math.inf:
+        raise ValueError(f"{found} is no amount")
     return found
+
+
+def _sound(numbers: Floats) -> Floats:
+    if not (np.isfinite(numbers) & (numbers >= 0)).all():
+        raise ValueError("sums are finite and not negative")
+    return numbers

@@ -56,6 +56,9 @@ class Route:
     """When the limit ends by itself, whoever is still there to lift it."""
     limited_ms: tuple[int, ...] = ()
     """When it was limited, newest last (LIMITS_KEPT of them)."""
+    asked_by: str = ""
+    """Who has asked for its return, which waits for the lane since `expires_ms`; "" for nobody."""
+    asked_why: str = ""
 
     def wanted_at(self, at_ms: int) -> Lane:
         """The lane that was wanted at `at_ms`; general before the history begins."""
@@ -88,7 +91,7 @@ class Route:
     def encode(self) -> tuple[bytes, bytes]:
         """Key and value for the state topic. What is not set is left out, so that older readers take a route without a limit."""
         raw = asdict(self)
-        for name in ("limit_per_s", "limit_until_ms", "limited_ms"):
+        for name in ("limit_per_s", "limit_until_ms", "limited_ms", "asked_by", "asked_why"):
             if not raw[name] and raw[name] != 0:
                 del raw[name]
         return f"route/{self.pipeline}/{self.token}".encode(), orjson.dumps(raw)

@@ -88,11 +88,18 @@ class Handling:
     """`concurrency` daemon threads (a hung one must not keep the process from leaving); a key always goes to one thread of a batch, in order."""
 
     def __init__(
-        self, handler: Handler, concurrency: int, clock: Clock, give_up: Callable[[Record], bool], name: str
+        self,
+        handler: Handler,
+        concurrency: int,
+        clock: Clock,
+        give_up: Callable[[Record], bool],
+        name: str,
+        done: Callable[[Sequence[Record]], None] = lambda _: None,
     ) -> None:
         self._handler = handler
         self._clock = clock
         self._give_up = give_up
+        self._done = done
         self._concurrency = concurrency
         self._stop = threading.Event()
         self._tasks: queue.SimpleQueue[_Task | None] = queue.SimpleQueue()
@@ -167,7 +174,7 @@ class Handling:
             batch = job.batch if len(part) == len(job.batch) else [job.batch[i] for i in part]
             start = self._clock.monotonic()
             job.begun = True
-            settler = job.running[me] = Settler(self._handler, self._clock, self._give_up, self._stop.wait)
+            settler = job.running[me] = Settler(self._handler, self._clock, self._give_up, self._stop.wait, self._done)
             try:
                 for i, settled in zip(part, settler.settle(batch, job.careful), strict=True):
                     job.settled[i] = settled

@@ -52,16 +52,23 @@ class Interrupted(Exception):
 class Settler:
     """Settles one batch in its order, in a handler thread.
 
-    `give_up(record)`: may this failed record be dead-lettered? False stops its partition (the handler itself seems broken).
+    `give_up(record)`: may this failed record be dead-lettered? False stops its partition (the handler itself seems broken). `done` is told of records as they
+    are done.
     """
 
     def __init__(
-        self, handler: Handler, clock: Clock, give_up: Callable[[Record], bool], sleep: Callable[[float], Any]
+        self,
+        handler: Handler,
+        clock: Clock,
+        give_up: Callable[[Record], bool],
+        sleep: Callable[[float], Any],
+        done: Callable[[Sequence[Record]], None] = lambda _: None,
     ) -> None:
         self._handler = handler
         self._clock = clock
         self._give_up = give_up
         self._sleep = sleep
+        self._done = done
         self._stopped: dict[int, NotReached] = {}
         self.errors = 0
         self.calling: tuple[Sequence[Record], float] | None = None
@@ -108,6 +115,7 @@ class Settler:
             if isinstance(outcome, Retry):
                 self._stopped.setdefault(record.partition, NOT_REACHED)
             settled.append(Done((outcome.cost or 0.0) + rest) if isinstance(outcome, Done) else outcome)
+        self._done([r for r, outcome in zip(batch, outcomes, strict=True) if isinstance(outcome, Done)])
         return settled
 
     def _call(self, batch: Sequence[Record]) -> Sequence[Outcome]:
@@ -146,11 +154,8 @@ class Settler:
                 self.errors += 1
                 error = again
                 continue
-            if isinstance(outcome, Retry):
-                self._stopped.setdefault(record.partition, NOT_REACHED)
-            elif isinstance(outcome, Done) and outcome.cost is None:
-                outcome = Done(self._clock.monotonic() - start)
-            return [outcome]
+            spent = self._clock.monotonic() - start if isinstance(outcome, Done) and outcome.cost is None else 0.0
+            return self._accept(batch, (outcome,), spent)
         if self._give_up(record):
             self._stopped.setdefault(record.partition, BEHIND_DEAD)
             return [Failed(f"{type(error).__name__}: {error}")]

@@ -2,7 +2,7 @@
 
 import logging
 import threading
-from collections.abc import Container, Mapping
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -44,6 +44,7 @@ class Trouble:
         self._pause_s = 0.0
         self._resume_at = 0.0
         self._broken = False
+        self._works = True
         self._new: set[str] = set()
         self._sick: dict[str, _Sick] = {}
 
@@ -66,15 +67,25 @@ class Trouble:
                 log.warning("lane %s: the handler works again", self._lane)
                 self._pause_s = 0.0
 
+    def done(self, records: Sequence[Record]) -> None:
+        """Handler thread: these records were done. Costs next to nothing while nothing fails."""
+        if not records or (self._works and not self._breaker.failing):
+            return
+        with self._lock:
+            now = self._clock.monotonic()
+            self._works = self._works or now >= self._resume_at
+            self._breaker.done((record.token for record in records), now)
+
     def give_up(self, record: Record) -> bool:
         """Handler thread: the record failed on every try. May it be dead-lettered? False: it comes again.
 
-        That is so while the handler itself is at fault (the lane pauses), and for the rest of the chunk in which a token of general is found sick: its
-        records go to quarantine under the fence. Where that cannot be (F is full), and in the side lanes, they are dead letters.
+        That is so while the handler itself is at fault, or nobody can tell (the lane pauses, and gives nothing up until something was done again), and for the
+        rest of the chunk in which a token of general is found sick: its records go to quarantine under the fence. Where that cannot be (F is full), and in
+        the side lanes, they are dead letters.
         """
         with self._lock:
             now = self._clock.monotonic()
-            cause = self._breaker.failed(record.token, now)
+            cause = self._breaker.failed(record.token, now) if self._works else Cause.HANDLER
             if cause is Cause.HANDLER:
                 self._pause(now)
                 return False
@@ -110,13 +121,14 @@ class Trouble:
 
     def _pause(self, now: float) -> None:
         self._broken = True
+        self._works = False
         if now < self._resume_at:
             return
         low, high = _PAUSE_S
         self._pause_s = min(high, max(low, self._pause_s * 2))
         self._resume_at = now + self._pause_s
         log.error(
-            "the handler of lane %s fails on over 1 %% of a minute's records, of several tokens: the lane pauses for %.0f s",
+            "the handler of lane %s fails on over 1 %% of a minute's records, and not on one token's alone: the lane pauses for %.0f s",
             self._lane,
             self._pause_s,
         )

@@ -349,8 +349,10 @@ class LaneWorker:
         )  # fmt: skip
         self._handling = None
         if self._handler is not None:
-            name = f"{pipeline.name}-{lane}"
-            self._handling = Handling(self._handler, pipeline.concurrency, self._clock, self._trouble.give_up, name)
+            name, trouble = f"{pipeline.name}-{lane}", self._trouble
+            self._handling = Handling(
+                self._handler, pipeline.concurrency, self._clock, trouble.give_up, name, trouble.done
+            )
 
     def _close(self) -> None:
         self._joined = False

@@ -6,6 +6,10 @@ from typing import Final
 from slo.errors import UsageError
 
 MOST_PARTITIONS: Final = 4_096
+MOST_ROWS: Final = 50_000_000
+"""Background tokens times partitions: some gigabytes."""
+MOST_RATE: Final = 1_000_000.0
+"""Events/s of the background: each is drawn."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +59,15 @@ class Settings:
         if self.partitions > MOST_PARTITIONS:
             raise UsageError(
                 f"{self.partitions} partitions are more than the {MOST_PARTITIONS:,} that can be simulated"
+            )
+        if self.tokens * self.partitions > MOST_ROWS:
+            raise UsageError(
+                f"{self.tokens:,} background tokens on {self.partitions} partitions are more than the {MOST_ROWS:,} rows that can be "
+                f"simulated; with so many partitions take {MOST_ROWS // self.partitions:,} tokens at most"
+            )
+        if self.rate > MOST_RATE:
+            raise UsageError(
+                f"a background of {self.rate:,.0f} events/s is more than the {MOST_RATE:,.0f} that can be simulated"
             )
         if self.slots > self.partitions:
             raise UsageError(f"{self.slots} slots cannot share {self.partitions} partitions: some would have none")

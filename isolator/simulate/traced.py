@@ -49,7 +49,9 @@ def plan(trace: Trace, settings: Settings, *, fit: bool) -> Traced:
             "are its times in seconds? Otherwise play it faster (--speedup), or a part of it"
         )
     if length < SHORTEST_S:
-        raise UsageError(f"trace {trace.name}: lasts {length:g} s, less than the {SHORTEST_S:g} s that can be simulated")
+        raise UsageError(
+            f"trace {trace.name}: lasts {length:g} s, less than the {SHORTEST_S:g} s that can be simulated"
+        )
     records, work = trace.totals()
     if fit:
         settings = replace(settings, capacity=max(float(work.sum()) / length / BACKGROUND / settings.slots, 1e-6))

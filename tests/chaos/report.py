@@ -27,6 +27,8 @@ _CHECKS: Final = (
     "  and forwards counted in the committed telemetry exactly once; and the concurrent reader saw just these.",
     "- **The controller**: every command answered exactly once, no verdict with two answers, and the last route is the one that was commanded. A command",
     "  that is more than a minute old when a controller comes back is not taken up any more (`isolator/membership.py`): those are counted apart.",
+    "- **Every process**: no uncaught exception in its log, and no exit that a fault does not explain. A worker that is started while the broker is away may end with",
+    "  exit code 1 and says so (it is started again), and so may one that a second worker in its slot fences again and again.",
     "",
     'A seed fixes the plan of faults (`make chaos ARGS="--seed 7"` plays it again); which process is where when one strikes is decided by real time. A planned fault that',
     "its worker did not come to is not counted.",

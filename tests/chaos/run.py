@@ -14,6 +14,7 @@ from ingestion.contracts.names import Lane
 from slo.errors import StackUnavailable
 from tests.chaos.cast import Cast
 from tests.chaos.commander import Commander
+from tests.chaos.exits import inexcusable
 from tests.chaos.load import Load
 from tests.chaos.plan import Kind, Schedule
 from tests.chaos.strikes import Strikes
@@ -119,7 +120,9 @@ def _play(schedule: Schedule, say: Callable[[str], None], directory: Path, resul
             raise StackUnavailable(strikes.gone)
         _calm(stage, cast, load, commander, result)
         finding = stage.judge()
+        ends = [(name, process.poll()) for name, process in zip(stage.names, stage.processes, strict=True)]
         stack.pop_all().close()
+    result.violations += inexcusable(ends, directory)
     live = watcher.live
     result.faults, result.details = strikes.kinds, strikes.done
     result.missed = strikes.missed.total()

@@ -13,7 +13,7 @@ from isolator.constants import Policy
 from isolator.explain import explain
 from isolator.obey import OLD_MS, obey
 from isolator.state import StateView
-from isolator.verdict import VerdictKind
+from isolator.verdict import Reason, VerdictKind
 from tests.support.fluid import Source, World, background
 
 POLICY = Policy(warm_s=15.0, calm_s=20.0)
@@ -217,10 +217,13 @@ def test_a_restore_by_hand_waits_for_its_lane_and_then_happens_in_any_mode() -> 
     mind.run(35)
     assert mind.view.table.wanted("flood") is Lane.QUARANTINE, "it brings more than half of what overflow can do"
     mind.ask(Action.MODE, mode="off")
-    assert "caught up" in mind.ask(Action.RESTORE, token="flood").message
+    assert "caught up" in mind.ask(Action.RESTORE, token="flood", reason="they called").message
     assert mind.view.table.wanted("flood") is Lane.QUARANTINE
     mind.run(30)
     assert mind.view.table.wanted("flood") is Lane.GENERAL
+    back = mind.view.latest("flood")[0]
+    assert (back.kind, back.reason, back.by, back.note) == (VerdictKind.RESTORE, Reason.MANUAL, "ops", "they called")
+    assert mind.view.table.routes["flood"].by == "ops"
 
 
 def test_a_restore_that_waits_for_its_lane_can_be_called_off() -> None:

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from ingestion.contracts.names import Lane
-from ingestion.contracts.routes import Mode
+from ingestion.contracts.routes import Mode, Route
 from isolator.constants import Policy
 from isolator.marks import Mark, MarkKind
 from isolator.policy import Decision, decide
@@ -214,6 +214,17 @@ def test_only_auto_moves(mode: Mode, kind: str | None) -> None:
     assert "noisy_tenant" in one.diagnoses()
 
 
+def test_who_only_observes_is_not_asked_even_beyond_the_budget() -> None:
+    one = world(flood(), mode=Mode.OBSERVE)
+    by_hand = [Route("p", f"bg-{i}", Lane.GENERAL, 0).then(Lane.OVERFLOW, one.ms, by="ops") for i in range(3)]
+    one.state = replace(one.state, routes={route.token: route for route in by_hand})
+    one.run(60)
+    assert [kind for _, kind, _, _ in one.verdicts()] == ["would_move"]
+    said = next(v for _, d in one.decisions for v in d.verdicts)
+    assert said.note == "Would need approval: the budget of moved tokens is used up."
+    assert "broad_overload" in one.diagnoses()
+
+
 def test_before_the_baselines_are_warm_auto_only_says_what_it_would_do() -> None:
     one = World(replace(POLICY, warm_s=600.0), [*background(2000, 500.0, 12), flood()])
     one.run(45)
@@ -250,8 +261,6 @@ def test_a_move_by_hand_with_an_expiry_ends_then_in_every_mode() -> None:
         one.run(20)
         before = one.state.routes.get("bg-5")
         assert before is None
-        from ingestion.contracts.routes import Route
-
         route = Route("p", "bg-5", Lane.GENERAL, 0).then(Lane.OVERFLOW, one.ms, expires_ms=one.ms + 30_000, by="ops")
         one.state = replace(one.state, routes={"bg-5": route})
         one.run(25)

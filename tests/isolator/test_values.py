@@ -209,6 +209,41 @@ def test_a_snapshot_of_the_first_version_is_still_read() -> None:
     assert snapshot.taken_ms(chunks) == 5
 
 
+def _body(**change: object) -> bytes:
+    ones = np.ones(1)
+    chunk = snapshot.encode(Sums(ones, ones, ones, ones, 1.0), ["whole"], 5)[0]
+    body = {**orjson.loads(zlib.decompress(chunk)), **change}
+    return zlib.compress(orjson.dumps({key: value for key, value in body.items() if value != "left out"}))
+
+
+DAMAGE: dict[str, dict[str, object]] = {
+    "no names": {"names": "left out"},
+    "names are no text": {"names": [7]},
+    "more names than numbers": {"names": ["a", "b"]},
+    "numbers are no base64": {"numbers": "?"},
+    "numbers are cut off": {"numbers": "AAAA"},
+    "numbers are not numbers": {"numbers": "AADAfwAAwH8AAMB/AADAfw=="},
+    "negative numbers": {"numbers": "AACAvwAAgL8AAIC/AACAvw=="},
+    "no time": {"at_ms": None},
+    "learned for minus an hour": {"learned_s": -3600.0},
+    "builds of another shape": {"builds": {"b": 3}},
+    "an hour that is none": {"hour": 999},
+    "another version": {"v": 99},
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGE)
+def test_a_damaged_chunk_costs_its_own_tokens_and_nothing_else(damage: str) -> None:
+    damaged, whole = _body(**DAMAGE[damage]), _body()
+    assert snapshot.unreadable([damaged, whole, b"rubbish"]) == 2
+    found = snapshot.decode([damaged, whole])
+    assert found is not None
+    assert found[0] == ["whole"]
+    assert snapshot.taken_ms([damaged, whole]) == 5
+    assert snapshot.decode([damaged]) is None
+    assert snapshot.decode_hours([damaged, whole]) == []
+
+
 def test_a_torn_snapshot_counts_its_newest_part_only() -> None:
     ones = np.ones(1)
     old, new = (

@@ -49,6 +49,8 @@ class Stage:
         self.journal.touch()
         self.accepted: list[str] = []
         self.processes: list[subprocess.Popen[bytes]] = []
+        self.names: list[str] = []
+        """Of the processes, in the same order; `NAME.log` is what one said."""
         self.orders = Orders(directory / "orders")
         self.away = threading.Event()
         """Set while the broker is down: nobody need be started then."""
@@ -119,6 +121,7 @@ class Stage:
                 start_new_session=True,
             )
         self.processes.append(process)
+        self.names.append(name)
         return process
 
     def side_workers(self, work_s: float | None = None) -> None:

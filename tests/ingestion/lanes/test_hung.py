@@ -12,12 +12,13 @@ from ingestion.contracts import headers as h
 from ingestion.contracts.names import Lane
 from ingestion.contracts.records import Done, Record
 from ingestion.contracts.telemetry import TroubleKind
+from ingestion.lanes.breaker import GRACE
 from ingestion.lanes.fence import CAPACITY, token_hash
 from ingestion.lanes.handler import PerRecord
 from ingestion.lanes.metadata import Suspect, decode
 from ingestion.lanes.topics import ensure_topics
 from ingestion.lanes.worker import HUNG_EXIT
-from tests.support.lanes import Bench, Running, working
+from tests.support.lanes import Bench, Notes, Running, working
 from tests.support.waiting import until
 
 pytestmark = pytest.mark.kafka
@@ -199,22 +200,51 @@ def test_with_many_threads_the_hung_one_is_known_and_what_the_others_did_is_done
     sick.cured.set()
 
 
-def test_one_tokens_failures_send_it_to_quarantine_at_once_and_are_reported(bench) -> None:
-    def answer(record: Record) -> Done:
-        if record.token == "bad":
-            raise ValueError("cannot")
-        return Done()
+def only_good(record: Record) -> Done:
+    if record.token == "bad":
+        raise ValueError("cannot")
+    return Done()
 
-    general, quarantine = PerRecord(answer, "general"), PerRecord(answer, "quarantine")
-    bench.worker(Lane.GENERAL, general)
-    bench.worker(Lane.QUARANTINE, quarantine)
-    bench.send(["a", "bad"] * 25, keys=3)
-    until(lambda: bench.lag(Lane.GENERAL) == 0 and bench.lag(Lane.QUARANTINE) == 0, 60)
-    dead = [
-        (h.get(m.headers(), h.DEAD_LANE), h.get(m.headers(), h.TOKEN)) for m in bench.read(bench.pipeline.names.dead)
-    ]
-    by_lane = Counter(dead)
-    assert by_lane[Lane.GENERAL.value, "bad"] <= 12, "no more than it takes to be sure"
+
+def dead(bench: Bench) -> Counter[tuple[str | None, str | None]]:
+    """(lane, token) -> dead letters."""
+    found = bench.read(bench.pipeline.names.dead)
+    return Counter((h.get(m.headers(), h.DEAD_LANE), h.get(m.headers(), h.TOKEN)) for m in found)
+
+
+def test_one_tokens_failures_send_it_to_quarantine_at_once_and_are_reported(bench) -> None:
+    bench.route("calm", Lane.QUARANTINE)
+    bench.worker(Lane.GENERAL, PerRecord(only_good, "general"))
+    bench.worker(Lane.QUARANTINE, PerRecord(only_good, "quarantine"))
+    bench.send(["a", "bad", "calm", "calm"] * 25, keys=3)
+    until(lambda: bench.lag(Lane.GENERAL) == 0 and bench.lag(Lane.QUARANTINE) == 0, 90)
+    by_lane = dead(bench)
+    assert by_lane[Lane.GENERAL.value, "bad"] <= 14, "no more than it takes to be sure"
+    assert by_lane[Lane.QUARANTINE.value, "bad"] >= 11, "there its records are given up: calm's are done all the while"
     assert sum(by_lane.values()) == 25
     assert {token for _, token in by_lane} == {"bad"}
     until(lambda: any(t.kind is TroubleKind.FAILING for r in bench.telemetry()[1] for t in r.troubles), 10)
+
+
+def test_a_broken_sink_in_a_lane_with_one_token_pauses_it_and_loses_nothing_more(bench) -> None:
+    cured, tried = threading.Event(), Counter[str]()
+
+    def answer(record: Record) -> Done:
+        tried[record.source] += 1
+        if not cured.is_set():
+            raise ConnectionError("the sink is away")
+        return Done()
+
+    bench.route("moved", Lane.OVERFLOW)
+    bench.worker(Lane.GENERAL, Notes())
+    overflow = bench.worker(Lane.OVERFLOW, PerRecord(answer, "overflow"))
+    bench.send(["moved"] * 120, keys=16)
+    until(lambda: overflow.worker.live() and not overflow.worker.ready() and len(tried) > GRACE, 60)
+    given_up = sum(dead(bench).values())
+    assert given_up <= GRACE, "a few that look like bad records, and no more"
+    time.sleep(5.0)  # tried again and again meanwhile
+    assert sum(dead(bench).values()) == given_up
+    cured.set()
+    until(lambda: bench.lag(Lane.OVERFLOW) == 0, 60)
+    assert sum(dead(bench).values()) == given_up
+    until(overflow.worker.ready, 20)

@@ -179,8 +179,18 @@ def test_a_policy_is_checked_before_anything_is_played():
         ({"rate": float("nan")}, "rate must be"),
         ({"fine_s": 9.0}, "fine_s"),
         ({"act_least_s": 5.0}, "least"),
+        ({"tokens": 10_000_000}, "take 3,125,000 tokens at most"),
+        ({"rate": 1e9}, "more than the 1,000,000"),
     ],
-    ids=["more slots than partitions", "no capacity", "not a number", "steps", "delays"],
+    ids=[
+        "more slots than partitions",
+        "no capacity",
+        "not a number",
+        "steps",
+        "delays",
+        "too many tokens",
+        "too many events",
+    ],
 )
 def test_an_impossible_pipeline_is_refused(bad, said):
     with pytest.raises(UsageError, match=said):
