@@ -27,6 +27,8 @@ class Judgement:
     diagnosis: Diagnosis
     verdicts: tuple[Verdict, ...] = ()
     note: str = ""
+    waiting: bool = False
+    """Some acts are only left for the next tick."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +45,13 @@ def judge(case: Case, finding: Finding) -> Judgement:
     """The diagnosis, and the verdicts about culprits: moves and limits, or what takes their place."""
     keys = [i for i in case.culprits.ids if i not in finding.hung and _hot_key(case, i) is not None]
     acts = _acts(case, finding, keys)
-    done, refused = _carry_out(case, acts)
+    done, refused, waiting = _carry_out(case, acts)
+    return replace(_judgement(case, finding, keys, acts, done, refused), waiting=waiting)
+
+
+def _judgement(
+    case: Case, finding: Finding, keys: list[int], acts: list[Act], done: tuple[Verdict, ...], refused: int
+) -> Judgement:
     if sick := tuple(act for act in acts if act.reason in _SICK):
         hung = any(act.reason is Reason.HUNG for act in sick)
         diagnosis = Diagnosis.HUNG if hung else Diagnosis.NOISY_TENANT
@@ -101,16 +109,16 @@ def _overload(case: Case) -> Judgement:
         verdicts = (_alert(case, Reason.CAPACITY, note),)
     if not moving:
         return Judgement(Diagnosis.CAPACITY, verdicts)
-    done, _ = _carry_out(case, [Act(token, Reason.CAPACITY) for token in case.largest.ids])
+    done, _, _ = _carry_out(case, [Act(token, Reason.CAPACITY) for token in case.largest.ids])
     return Judgement(Diagnosis.CAPACITY, (*done, *verdicts))
 
 
-def _carry_out(case: Case, acts: list[Act]) -> tuple[tuple[Verdict, ...], int]:
-    """Step 7: one verdict an act within the budget, and how many acts it refuses. Those that only have to wait for the next tick are left out."""
+def _carry_out(case: Case, acts: list[Act]) -> tuple[tuple[Verdict, ...], int, bool]:
+    """Step 7: one verdict an act within the budget, how many acts it refuses, and whether others only have to wait for the next tick."""
     left = _budget(case)
     rate, total = case.state.usual.rate, _everybody(case)
     verdicts: list[Verdict] = []
-    refused = 0
+    refused, waiting = 0, False
     for act in acts:
         if _settling(case, act):
             continue
@@ -125,7 +133,9 @@ def _carry_out(case: Case, acts: list[Act]) -> tuple[tuple[Verdict, ...], int]:
         elif after is not None:
             left = after
             verdicts.append(_decided(case, act))
-    return tuple(verdicts), refused
+        else:
+            waiting = True
+    return tuple(verdicts), refused, waiting
 
 
 def _settling(case: Case, act: Act) -> bool:

@@ -8,6 +8,7 @@ from ingestion.contracts.routes import Mode, Route
 from isolator.baseline import Usual
 from isolator.changes import Change
 from isolator.gate import History
+from isolator.interner import Bools
 from isolator.marks import Marks
 from isolator.verdict import Verdict
 
@@ -50,6 +51,8 @@ class PolicyState:
     """Change notes of the last day."""
     hot: History = ()
     over: History = ()
+    unfinished: Bools | None = None
+    """(partitions,) whose culprits were more than one tick may move: the next one goes on with them."""
     unexplained: int = 0
     """Ticks in a row with an overload that is nobody's."""
     said: Mapping[str, int] = field(default_factory=dict)

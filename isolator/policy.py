@@ -62,6 +62,10 @@ def decide(seen: Observation, state: PolicyState, policy: Policy) -> Decision:
     gated = gate(now, state.hot, state.over, policy)
     finding = diagnose(seen, now, gated, state.usual, away, policy, state.changes)
     case = _case(seen, state, proof, now, away, finding, policy)
+    onward = _onward(seen, state, finding, policy)
+    if onward is not None:
+        again = _case(seen, state, proof, now, away, onward, policy)
+        finding, case = (onward, again) if again.culprits.ids else (finding, case)
     judged = judge(case, finding)
     verdicts = () if state.mode is Mode.OFF else judged.verdicts
     acting = state.mode in {Mode.AUTO, Mode.SUGGEST}
@@ -78,6 +82,7 @@ def decide(seen: Observation, state: PolicyState, policy: Policy) -> Decision:
     unexplained = state.unexplained + 1 if judged.diagnosis is Diagnosis.CAPACITY else 0
     then = _next(state, routes, home, ended, (*acts, *grown[1]))
     then = replace(then, hot=gated.history, over=gated.over_history, unexplained=unexplained, said=said)
+    then = replace(then, unfinished=case.blamed if judged.waiting else None)
     status = summary(case, then, judged, gated.confirmed, verdicts)
     calm = judged.diagnosis is Diagnosis.HEALTHY and not gated.hot.any()
     calm = calm and now.worst_delay() < policy.slo_s * CALM_DELAY_SHARE
@@ -92,6 +97,18 @@ def decide(seen: Observation, state: PolicyState, policy: Policy) -> Decision:
 
 _PEACE = frozenset({Diagnosis.HEALTHY, Diagnosis.CATCHING_UP})
 """Findings in which a token may come back."""
+
+
+def _onward(seen: Observation, state: PolicyState, finding: Finding, policy: Policy) -> Finding | None:
+    """The finding with the partitions on which the last tick had to leave culprits for this one; None when there are none.
+
+    By now they may be hot no longer, but not at the target either: what is left of the queue would take minutes to drain.
+    """
+    left, parts = state.unfinished, seen.partitions
+    if left is None or len(left) != len(parts) or finding.diagnosis not in _PEACE:
+        return None
+    left = left & (parts.slot >= 0) & (parts.assigned_s >= policy.rebalance_s)
+    return replace(finding, diagnosis=Diagnosis.HEALTHY, blamed=finding.blamed | left, early=None)
 
 
 def _away(seen: Observation, state: PolicyState) -> Bools:

@@ -154,6 +154,15 @@ def test_of_several_running_records_of_a_token_the_longest_counts() -> None:
     assert list(one.observe().in_flight.values()) == [(3, 70.0)]
 
 
+def test_slots_whose_names_change_at_every_restart_are_not_remembered_for_ever() -> None:
+    observer = Observer("p", POLICY, Interner())
+    for restart in range(50):
+        now_ms = (START + 300 * restart) * 1000
+        observer.fold(WorkerReport("p", now_ms, 1.0, Lane.GENERAL, f"pod-{restart}", "dev", 0.05, (), ()), now_ms)
+        observer.observe(now_ms, Flat())
+    assert len(observer._slots) == 13, "those of the last hour"
+
+
 def test_without_a_scout_the_workers_rows_stand_in_for_arrivals() -> None:
     observer = Observer("p", POLICY, Interner())
     for t in range(START, START + 40):

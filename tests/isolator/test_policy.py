@@ -205,6 +205,22 @@ def test_more_culprits_than_the_budget_allows_wait_for_approval() -> None:
     assert any(kind == "proposal" for _, kind, _, _ in one.verdicts())
 
 
+def test_a_cover_that_takes_several_ticks_is_finished_though_its_rest_alone_would_not_be_hot() -> None:
+    one = world(flood("large", 700.0, end=400), flood("big", 650.0, end=400), flood("rest", 330.0, end=400))
+    one.run(90)
+    assert sorted(one.moved()) == ["big", "large", "rest"]
+    times = [t for t, kind, _, _ in one.verdicts() if kind == "move"]
+    assert times == [times[0], times[0] + 5, times[0] + 10], "one a tick, none left out"
+    assert one.state.unfinished is None
+    assert one.decisions[-1][1].status.rho < POLICY.target_rho
+
+
+def test_a_tenant_that_the_cover_does_not_need_stays_while_others_are_moved_over_several_ticks() -> None:
+    one = world(flood("large", 700.0, end=400), flood("big", 650.0, end=400), flood("small", 120.0, end=400))
+    one.run(90)
+    assert sorted(one.moved()) == ["big", "large"]
+
+
 @pytest.mark.parametrize(("mode", "kind"), [(Mode.OBSERVE, "would_move"), (Mode.SUGGEST, "proposal"), (Mode.OFF, None)])
 def test_only_auto_moves(mode: Mode, kind: str | None) -> None:
     one = world(flood(), mode=mode)

@@ -37,7 +37,7 @@ def pushed(name: str = "export", timeslices: Timeslices | None = None) -> Object
 
 OBJECTIVES = (
     pushed(),
-    pushed("export-slices", Timeslices(300, Decimal("0.9"))),
+    pushed("export-slices", Timeslices(120, Decimal("0.9"))),
     *pipeline_objectives("events"),
 )
 
@@ -60,13 +60,13 @@ def test_a_later_push_revises_a_minute_and_says_so(engine: Engine) -> None:
 
 
 def test_of_time_slices_whole_ones_are_taken_and_counted_in_seconds(engine: Engine) -> None:
-    begin = NOW // 300 * 300 - 600
-    good = [Minute(begin + 60 * n, 95, 100) for n in range(5)]
-    bad = [Minute(begin + 300 + 60 * n, 50 if n == 0 else 95, 100) for n in range(5)]
-    assert take(engine, *good, *bad, name="export-slices").new == 10
-    assert SliceStore(engine).totals()["export-slices"].slice == Slice(300, 600, 600, 600)
-    with pytest.raises(UsageError, match="time slices of 300 s: push all minutes"):
-        take(engine, *good[:4], name="export-slices")
+    begin = NOW // 120 * 120 - 600
+    good = [Minute(begin + 60 * n, 95, 100) for n in range(2)]
+    bad = [Minute(begin + 120 + 60 * n, 50 if n == 0 else 95, 100) for n in range(2)]
+    assert take(engine, *good, *bad, name="export-slices").new == 4
+    assert SliceStore(engine).totals()["export-slices"].slice == Slice(120, 240, 240, 240)
+    with pytest.raises(UsageError, match="time slices of 120 s: push all minutes"):
+        take(engine, good[0], name="export-slices")
 
 
 @pytest.mark.parametrize(
