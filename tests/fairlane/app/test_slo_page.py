@@ -149,9 +149,9 @@ def test_what_is_promised_is_told_for_every_kind_of_source() -> None:
         )
         return dict(definition(one))
 
-    ratio = of(Ratio("http://p", "sum(all)", bad="sum(bad)"), Timeslices(300, Decimal("0.95")))
+    ratio = of(Ratio("http://p", "sum(all)", bad="sum(bad)"), Timeslices(120, Decimal("0.95")))
     assert ratio["measured"] == "bad: sum(bad); of: sum(all); read from http://p"
-    assert ratio["time slices"] == "5 min, good when 95 % in it is good"
+    assert ratio["time slices"] == "2 min, good when 95 % in it is good"
     assert of(Raw("http://p", "p95", Op.LT, 0.2))["measured"] == "p95 lt 0.2; read from http://p"
     assert of(Push())["measured"] == "pushed to POST /v1/slis/a"
     assert dict(definition(OBJECTIVES[0]))["measured"].startswith(
