@@ -351,10 +351,12 @@ class Observer:
         for (name, p), seen in self._lanes.items():
             if name is lane:
                 lag[p] = seen.lag
+        capacity = np.array([s.capacity for s in workers])
+        if not lag.any():
+            return SideLane(float(capacity.sum()), lag)
         spent, events = (d.upto(count) for d in self._spent[lane])
         weight = self._policy.cost_prior_events
         backlog = lag * (spent + weight * population) / (events + weight)
-        capacity = np.array([s.capacity for s in workers])
         left = slots.share_left(owner, capacity, backlog)
         delay = np.where(
             backlog > 0, np.divide(backlog, left, out=np.full(count, math.inf), where=left > 0), np.zeros(count)

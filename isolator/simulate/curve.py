@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 Point = tuple[float, float]
+SUDDEN = 0.002
+"""Share of the larger value: a load that changes by so much every second has changed by a fiftieth within ten."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +47,14 @@ class Curve:
     def times(self) -> tuple[float, ...]:
         """When it bends or jumps."""
         return tuple(sorted({t for t, _ in self.points}))
+
+    def sudden(self) -> tuple[float, ...]:
+        """When it jumps, or begins or ends to change by SUDDEN or more a second."""
+        found: set[float] = set()
+        for (t0, v0), (t1, v1) in pairwise(self.points):
+            if v0 != v1 and abs(v1 - v0) >= SUDDEN * max(abs(v0), abs(v1)) * (t1 - t0):
+                found |= {t0, t1}
+        return tuple(sorted(found))
 
     @staticmethod
     def flat(value: float) -> "Curve":

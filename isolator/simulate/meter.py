@@ -14,7 +14,7 @@ from isolator.simulate.contender import Reports
 from isolator.simulate.nature import SKETCH_S, SKETCHES
 from isolator.simulate.population import stream
 from isolator.simulate.queue import Portion
-from isolator.simulate.sums import summed
+from isolator.simulate.sums import run_sums, summed
 from isolator.simulate.world import Arrived, World
 
 START_S: Final = 1_700_000_000
@@ -116,8 +116,9 @@ class Meter:
         token, partition, (events, top_key) = self._arrived.take()
         # ties among single events are nobody's privilege
         chance = stream(self._seed, 4, round(now_s * 1000)).random(len(events)) * 0.5
-        best = top(partition, events + chance, self._count)
-        other = summed(partition, events, self._count)
+        bounds = np.searchsorted(partition, np.arange(self._count + 1))
+        best = top(bounds, events + chance)
+        other = run_sums(bounds, events)
         other -= summed(partition[best], events[best], self._count)
         sketch = ""
         if now_s - self._sketched_s >= SKETCH_S:
@@ -136,11 +137,12 @@ class Meter:
     def _workers(self, code: int, at_ms: int, span: float, now_s: float) -> list[WorkerColumns]:
         lane = self._world.lanes[code]
         token, partition, (taken, forwarded, work) = self._done[code].take()
-        best = top(partition, work + taken * 1e-12, self._count)
+        bounds = np.searchsorted(partition, np.arange(self._count + 1))
+        best = top(bounds, work + taken * 1e-12)
         handled = taken - forwarded
-        other = summed(partition, handled, self._count)
+        other = run_sums(bounds, handled)
         other -= summed(partition[best], handled[best], self._count)
-        other_work = summed(partition, work, self._count)
+        other_work = run_sums(bounds, work)
         other_work -= summed(partition[best], work[best], self._count)
         token, partition = token[best], partition[best]
         taken, forwarded, work = taken[best], forwarded[best], work[best]
@@ -211,10 +213,9 @@ class Meter:
         return found
 
 
-def top(partition: Ints, key: Floats, partitions: int, most: int = TOP_TOKENS) -> Ints:
-    """Indices of the `most` largest of each partition, by partition, largest first. `partition` (rows,) must be in order."""
-    bounds = np.searchsorted(partition, np.arange(partitions + 1)).tolist()
-    found = [_largest(key[begin:end], most) + begin for begin, end in pairwise(bounds) if end > begin]
+def top(bounds: Ints, key: Floats, most: int = TOP_TOKENS) -> Ints:
+    """Indices of the `most` largest of each run [bounds[i], bounds[i + 1]), run by run, largest first."""
+    found = [_largest(key[begin:end], most) + begin for begin, end in pairwise(bounds.tolist()) if end > begin]
     return np.concatenate(found) if found else np.zeros(0, dtype=np.int64)
 
 

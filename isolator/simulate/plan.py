@@ -92,14 +92,26 @@ class Plan:
 
     def times(self) -> tuple[float, ...]:
         """Moments at which something changes, in order."""
-        found = {self.begin_s, self.calm_s, *self.growth.times(), *self.slowness.times()}
-        found |= {t for _, curve in self.speed for t in curve.times()}
-        found |= {h.at_s for h in self.handovers} | {t for t, _ in self.builds}
-        for source in self.sources:
-            found |= {*source.rate.times(), *source.cost.times(), *(t for t, _, _ in source.hangs)}
-        for gap in self.gaps:
-            found |= {gap.begin_s, gap.end_s}
+        found = {self.begin_s, self.calm_s, *self._events()}
+        for curve in self._curves():
+            found.update(curve.times())
         return tuple(sorted(found))
+
+    def sudden(self) -> tuple[float, ...]:
+        """Those at which something changes at once, or within seconds."""
+        found = {self.begin_s, self.calm_s, *self._events()}
+        for curve in self._curves():
+            found.update(curve.sudden())
+        return tuple(sorted(found))
+
+    def _curves(self) -> list[Curve]:
+        loads = [curve for source in self.sources for curve in (source.rate, source.cost)]
+        return [self.growth, self.slowness, *(curve for _, curve in self.speed), *loads]
+
+    def _events(self) -> list[float]:
+        hangs = [t for source in self.sources for t, _, _ in source.hangs]
+        gaps = [t for gap in self.gaps for t in (gap.begin_s, gap.end_s)]
+        return [*(h.at_s for h in self.handovers), *(t for t, _ in self.builds), *hangs, *gaps]
 
 
 def spread(partitions: int, chosen: tuple[int, ...] | None = None) -> Floats:

@@ -20,7 +20,7 @@ LARGE = 0.3
 """events/s of a (token, partition) row from which it is drawn by itself."""
 SWING_S = 30.0
 """Seconds for which a large token keeps its swing."""
-STEPS = 2
+STEPS = 4
 """Parts of a Ladder for each of its rows."""
 
 

@@ -144,7 +144,7 @@ class Run:
         self._peak = self._share = 0.0
         self._quiet_since_s: float | None = None
         self._end_s = settings.hours * 3600 if settings.hours else plan.end_s
-        self._times = [t for t in plan.times() if t < 1e8]
+        self._times = [t for t in plan.sudden() if t < 1e8]
 
     def through(self) -> None:
         """To the end, or until all has been as it was for a while."""
@@ -233,7 +233,7 @@ class Run:
         return self.world.now_s - self._quiet_since_s >= QUIET_S
 
     def _span(self) -> float:
-        """Fine near a change of load and while general is busy or late; else coarse.
+        """Fine near a sudden change of load and while general is busy or late; else coarse.
 
         A coarse step ends a fine one before a tick, so that every tick hears of all but the last second, however long the steps are.
         """

@@ -17,7 +17,7 @@ from isolator.simulate.plan import Plan, Source
 from isolator.simulate.population import stream
 from isolator.simulate.queue import Batch, Choice, Portion
 from isolator.simulate.settings import Settings
-from isolator.simulate.sums import summed
+from isolator.simulate.sums import run_sums, summed
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,15 +200,16 @@ class World:
             for token, lane in self.wanted.items():
                 lanes[some.token == token] = lane
             cost = np.where(lanes > 0, 0.0 if self.reroute else some.events * self.settings.forward_s, cost)
-        owner = self.lanes[0].owner[some.partition]
-        if (owner < 0).any():
+        bounds = np.searchsorted(some.partition, np.arange(self.settings.partitions + 1))
+        owner, busy = self.lanes[0].owner, run_sums(bounds, cost)
+        if (owner[np.diff(bounds) > 0] < 0).any():
             return False
-        asked = summed(owner, cost, self.settings.slots)
+        asked = summed(np.maximum(owner, 0), busy, self.settings.slots)
         span = some.end_s - some.begin_s
         if (asked > self.settings.capacity * span * np.array(speed)).any():
             return False
-        self.lanes[0].busy += summed(some.partition, cost, self.settings.partitions)
-        for p, count in enumerate(summed(some.partition, some.events, self.settings.partitions).tolist()):
+        self.lanes[0].busy += busy
+        for p, count in enumerate(run_sums(bounds, some.events).tolist()):
             self.lanes[0].queues[p].put += count
             self.lanes[0].queues[p].taken += count
         for witness in self._witnesses:

@@ -34,3 +34,10 @@ def test_means_of_parts_make_the_mean_of_the_whole(points, a, b, c):
 def test_points_out_of_order_are_refused():
     with pytest.raises(ValueError, match="in order"):
         Curve(((1.0, 0.0), (0.0, 0.0)))
+
+
+def test_a_jump_and_a_steep_rise_are_sudden_and_a_slow_one_is_not():
+    assert Curve.step(1.0, (10.0, 20.0, 5.0)).sudden() == (10.0, 20.0)
+    assert Curve.flat(3.0).sudden() == ()
+    assert Curve.ramp(1.0, 10.0, 40.0, 1.9, 100.0).sudden() == (10.0, 40.0, 100.0)
+    assert Curve.ramp(0.01, 10.0, 1210.0, 1.9, 1300.0).sudden() == (1300.0,), "twenty minutes of growth, then a fall"
