@@ -118,8 +118,7 @@ class Observer:
         places = self._find(report.token)
         rows = self._rows.find(report.token, report.partition)
         self._arrived(places, rows, report.partition, report.records, report.top_key, at_s, report.interval_s)
-        everywhere = np.arange(len(report.other))
-        self._total.add(everywhere, report.other, at_s, self._count, report.interval_s)
+        self._total.add(np.arange(len(report.other)), report.other, at_s, self._count, report.interval_s)
         self._tick_other += float(report.other.sum())
 
     def _arrived(
@@ -342,8 +341,7 @@ class Observer:
 
     def _side(self, lane: Lane, now_ms: int, population: float) -> SideLane:
         count = self._count
-        lag = np.zeros(count)
-        owner = np.full(count, -1, dtype=np.int64)
+        lag, owner = np.zeros(count), np.full(count, -1, dtype=np.int64)
         workers = self._fresh(lane, now_ms)
         for number, slot in enumerate(workers):
             if slot.last is not None:
