@@ -40,7 +40,9 @@ class KafkaTopics:
             return count
         try:
             asked: Future[object] = self._admin.describe_topics(TopicCollection([topic]), request_timeout=ASK_S)[topic]
-            described = await asyncio.wait_for(asyncio.wrap_future(asked), ASK_S + 1)
+            # not `wait_for`: until Python 3.12 it swallows a cancel that comes together with the answer
+            async with asyncio.timeout(ASK_S + 1):
+                described = await asyncio.wrap_future(asked)
         except (KafkaException, TimeoutError) as error:
             raise LookupError(f"topic {topic} could not be described: {_reason(error)}") from None
         count = len(described.partitions)  # type: ignore[attr-defined]
