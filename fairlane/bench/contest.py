@@ -17,6 +17,7 @@ from isolator.simulate.ours import NAME, Fairlane
 from isolator.simulate.rivals import RIVALS
 from isolator.simulate.run import Result, play_plan, scenario_named
 from isolator.simulate.settings import Settings
+from isolator.simulate.threads import single_threaded_children
 
 Say = Callable[[str], None]
 
@@ -86,7 +87,7 @@ def played(
             found[number] = _one(bout)
             _tell(say, len(found), len(bouts), bout, found[number])
         return _in_order(found)
-    with ProcessPoolExecutor(count, mp_context=get_context("spawn"), initializer=_single_threaded) as pool:
+    with single_threaded_children(), ProcessPoolExecutor(count, mp_context=get_context("spawn")) as pool:
         queue = iter(enumerate(bouts))
         running = {} if late() else _more(pool, queue, count)
         try:
@@ -128,12 +129,6 @@ def _one(bout: Bout) -> list[Result]:
         result = replace(result, wall=replace(result.wall, tick_s=()))
         found.append(result if one.name in bout.keep else replace(result, series=(), events=()))
     return found
-
-
-def _single_threaded() -> None:
-    # a process a core: libraries must not start threads of their own
-    for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
-        os.environ[name] = "1"
 
 
 def _tell(say: Say | None, done: int, of: int, bout: Bout, results: Sequence[Result]) -> None:

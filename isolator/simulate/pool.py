@@ -8,6 +8,7 @@ from multiprocessing import get_context
 from isolator.simulate.contender import Maker
 from isolator.simulate.run import Result, play, scenario_named
 from isolator.simulate.settings import Settings
+from isolator.simulate.threads import single_threaded_children
 
 Say = Callable[[str], None]
 
@@ -35,7 +36,7 @@ def measure(
             results.append(play(name, seed, maker, chosen))
             _progress(say, number + 1, len(tasks), results[-1])
         return results
-    with ProcessPoolExecutor(count, mp_context=get_context("spawn"), initializer=_quiet) as pool:
+    with single_threaded_children(), ProcessPoolExecutor(count, mp_context=get_context("spawn")) as pool:
         futures = [pool.submit(play, name, seed, maker, chosen) for name, seed, maker in tasks]
         try:
             for number, future in enumerate(futures):
@@ -45,12 +46,6 @@ def measure(
             pool.shutdown(wait=False, cancel_futures=True)
             raise
     return results
-
-
-def _quiet() -> None:
-    # a process a core: libraries must not start threads of their own
-    for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
-        os.environ[name] = "1"
 
 
 def _progress(say: Say | None, done: int, of: int, result: Result) -> None:
