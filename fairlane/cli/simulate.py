@@ -21,6 +21,7 @@ from isolator.simulate.run import Result, play_plan, scenario_named
 from isolator.simulate.scenarios import ALL
 from isolator.simulate.settings import Settings
 from isolator.simulate.summary import Summary, summarise
+from isolator.simulate.watch import Watch
 from slo.errors import UsageError
 
 HEAD = ("decide p50", "p95", "protect p95", "late", "excess", "false", "restore p95")
@@ -123,7 +124,8 @@ def _trace(path: Path, settings: Settings, playing: Maker, seeds: int, speedup: 
     )
     results = []
     for seed in range(1, seeds + 1):
-        results.append(play_plan(found.name, "trace", ready.plan, seed, playing, ready.settings))
+        watch = Watch(_say, f"{found.name} seed {seed}")
+        results.append(play_plan(found.name, "trace", ready.plan, seed, playing, ready.settings, watch=watch))
         done = results[-1].measures
         _say(f"{seed}/{seeds} {done.moved} moved, {done.late_ratio:.4%} late ({results[-1].wall.total_s:.1f} s)")
     told = {

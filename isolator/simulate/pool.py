@@ -9,6 +9,7 @@ from isolator.simulate.contender import Maker
 from isolator.simulate.run import Result, play, scenario_named
 from isolator.simulate.settings import Settings
 from isolator.simulate.threads import single_threaded_children
+from isolator.simulate.watch import Watch
 
 Say = Callable[[str], None]
 
@@ -33,7 +34,8 @@ def measure(
     results: list[Result] = []
     if count <= 1:
         for number, (name, seed, maker) in enumerate(tasks):
-            results.append(play(name, seed, maker, chosen))
+            watch = None if say is None else Watch(say, f"{name} seed {seed}")
+            results.append(play(name, seed, maker, chosen, watch))
             _progress(say, number + 1, len(tasks), results[-1])
         return results
     with single_threaded_children(), ProcessPoolExecutor(count, mp_context=get_context("spawn")) as pool:

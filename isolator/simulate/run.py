@@ -2,7 +2,7 @@
 
 import heapq
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 from typing import Final
@@ -35,6 +35,9 @@ BUSY: Final = 0.85
 QUIET_S: Final = 180.0
 """Seconds with everything as it was after which a run ends early."""
 SAMPLE_S: Final = 5.0
+
+Watching = Callable[[float, float], None]
+"""Told the simulated second, and the last one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,11 +80,13 @@ def scenario_named(name: str) -> Scenario:
     raise UsageError(f"there is no scenario {name!r}: {hint}Known are {', '.join(SCENARIOS)}, and all")
 
 
-def play(scenario: str, seed: int, maker: Maker, settings: Settings | None = None) -> Result:
+def play(
+    scenario: str, seed: int, maker: Maker, settings: Settings | None = None, watch: Watching | None = None
+) -> Result:
     """Play `scenario` with `seed`. Everything but `wall` depends on the arguments alone. Raises UsageError for an unknown scenario."""
     found = scenario_named(scenario)
     chosen = settings or Settings()
-    return play_plan(found.name, found.kind, found.plan(chosen, seed), seed, maker, chosen)
+    return play_plan(found.name, found.kind, found.plan(chosen, seed), seed, maker, chosen, watch=watch)
 
 
 def play_plan(
@@ -92,11 +97,12 @@ def play_plan(
     maker: Maker,
     settings: Settings,
     nature: Nature | None = None,
+    watch: Watching | None = None,
 ) -> Result:
-    """The same for a plan of one's own (a trace), or for a `nature` (of this plan, seed and settings) that several contenders share."""
+    """The same for a plan of one's own (a trace), or for a `nature` (of this plan, seed and settings) that several contenders share. `watch` is called after each step."""
     began = time.perf_counter()
     run = Run(plan, seed, maker, settings, nature)
-    run.through()
+    run.through(watch)
     wall = Wall(tuple(run.tick_s), time.perf_counter() - began, psutil.Process().memory_info().rss)
     return Result(
         name, kind, seed, run.contender.name, run.measures(), tuple(run.events), tuple(run.series),
@@ -146,7 +152,7 @@ class Run:
         self._end_s = settings.hours * 3600 if settings.hours else plan.end_s
         self._times = [t for t in plan.sudden() if t < 1e8]
 
-    def through(self) -> None:
+    def through(self, watch: Watching | None = None) -> None:
         """To the end, or until all has been as it was for a while."""
         world = self.world
         while world.now_s < self._end_s - 1e-9 and not self._over():
@@ -167,6 +173,8 @@ class Run:
             self._tell()
             self._ticks(world.now_s, inclusive=True)
             self._sample()
+            if watch is not None:
+                watch(world.now_s, self._end_s)
 
     def _ticks(self, until_s: float, *, inclusive: bool) -> None:
         """Everything that is decided before (or at) `until_s`."""
