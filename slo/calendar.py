@@ -3,6 +3,7 @@
 A day has 23, 24 or 25 hours where clocks are changed; a period's bounds are instants, so nothing is counted twice or left out.
 """
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
@@ -14,6 +15,9 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 from slo.errors import ConfigError
 
 UTC: Final = "UTC"
+NO_ZONES: Final = frozenset({"localtime", "posixrules", "Factory"})
+"""Names that stand beside the zones on some machines and mean another on each."""
+_PERIOD: Final = re.compile(r"(?P<year>[0-9]{4})(?:-Q(?P<quarter>[1-4])|-(?P<month>[0-9]{2})(?:-(?P<day>[0-9]{2}))?)?")
 
 
 class Unit(StrEnum):
@@ -48,8 +52,9 @@ class Period:
         if days <= 7:
             return self.first.isoformat()
         if days <= 31:
-            return f"{self.first:%Y-%m}"
-        return f"{self.first.year}-Q{(self.first.month + 2) // 3}" if days <= 92 else str(self.first.year)
+            return self.first.isoformat()[:7]
+        year = f"{self.first.year:04}"
+        return f"{year}-Q{(self.first.month + 2) // 3}" if days <= 92 else year
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +95,7 @@ class Calendar:
 def zone_of(name: str) -> ZoneInfo:
     """The zone called `name`. Raises ConfigError, with the nearest names, when there is none."""
     try:
-        if not name or name.startswith(("/", ".")):
+        if not name or name.startswith(("/", ".")) or name in NO_ZONES:
             raise ValueError(name)
         return ZoneInfo(name)
     except (ZoneInfoNotFoundError, ValueError, OSError):
@@ -107,23 +112,24 @@ def midnight(day: date, zone: str) -> int:
 
 
 def parse_period(text: str, zone: str = UTC) -> tuple[Calendar, Period]:
-    """`2026-10`, `2026-Q4`, `2026` or `2026-10-21` as a period. Raises ConfigError for what is none, or does not exist (2026-13, 2026-02-30)."""
+    """`2026-10`, `2026-Q4`, `2026` or `2026-10-21` as a period; `Period.name` writes these.
+
+    Raises ConfigError for every other shape (also the others of ISO 8601, and other digits), and for what does not exist (2026-13, 2026-02-30).
+    """
+    found = _PERIOD.fullmatch(text)
     try:
-        if "-Q" in text:
-            year, quarter = text.split("-Q")
-            if quarter not in {"1", "2", "3", "4"}:
-                raise ValueError(text)
-            unit, day = Unit.QUARTER, date(int(year), 3 * int(quarter) - 2, 1)
-        elif len(text) == len("2026-10-21"):
-            unit, day = Unit.DAY, date.fromisoformat(text)
-        elif len(text) == len("2026-10"):
-            unit, day = Unit.MONTH, date.fromisoformat(f"{text}-01")
-        elif len(text) == len("2026"):
-            unit, day = Unit.YEAR, date(int(text), 1, 1)
-        else:
+        if found is None:
             raise ValueError(text)
+        year, quarter, month, day = (
+            int(one) if one else None for one in found.group("year", "quarter", "month", "day")
+        )
+        first = date(
+            year or 0, 3 * quarter - 2 if quarter else 1 if month is None else month, 1 if day is None else day
+        )
+        parts = {Unit.DAY: day, Unit.MONTH: month, Unit.QUARTER: quarter}
+        unit = next((unit for unit, part in parts.items() if part is not None), Unit.YEAR)
         calendar = Calendar(unit, zone)
-        return calendar, calendar.of(day)
+        return calendar, calendar.of(first)
     except (ValueError, OverflowError):  # of the year 9999 there is no end
         raise ConfigError(
             f"period: '{text}' is no period that exists; write 2026-10, 2026-Q4, 2026 or 2026-10-21"

@@ -1,8 +1,9 @@
 """Samples of somebody else's metrics to slices. Pure: samples in, minutes out; a minute that was not seen whole gives no slice.
 
-Sampled at every whole minute: `samples[at]` is the value at Unix second `at`.
+Sampled at every whole minute: `samples[at]` is the value at Unix second `at`; not a number where a sample is there that says nothing.
 """
 
+import math
 from collections.abc import Mapping, Sequence
 from fractions import Fraction
 
@@ -14,14 +15,39 @@ Samples = Mapping[int, float]
 
 def increase(series: Sequence[Samples], at: int) -> float | None:
     """By how much counters grew in the minute that begins at `at`: each series by itself, a restart counts from zero. None when no series has both ends."""
-    grown = [_grown(one[at], one[at + SLICE_S]) for one in series if at in one and at + SLICE_S in one]
+    ends = [(one[at], one[at + SLICE_S]) for one in series if at in one and at + SLICE_S in one]
+    grown = [_grown(before, after) for before, after in ends if math.isfinite(before) and math.isfinite(after)]
     return sum(grown) if grown else None
 
 
 def total(series: Sequence[Samples], at: int) -> float | None:
     """What all series say of the minute that begins at `at` (they tell it at its end); None when none does."""
-    values = [one[at + SLICE_S] for one in series if at + SLICE_S in one]
+    values = [value for value in _at(series, at + SLICE_S) if math.isfinite(value)]
     return sum(values) if values else None
+
+
+def part(some: Sequence[Samples], whole: Sequence[Samples], at: int, *, counter: bool) -> float | None:
+    """How many of the good (or bad) ones there were in the minute that begins at `at`, of which `whole` are all: 0 where all were seen and no series of these exists.
+
+    A label value without an event has no series, so its absence is a count and no gap. None where nothing is known: all were not seen either, a sample is
+    no number, or counters have gone within the minute and it is not yet known whether they stay away (they may only be late). Counters that come up within
+    the minute are counted from where they were last seen, else from zero, unless some of `whole` come up with them: of those nobody knows where they began.
+    """
+    end = at + SLICE_S
+    known = increase(some, at) if counter else total(some, at)
+    if known is not None or not _at(whole, end) or (counter and not _at(whole, at)):
+        return known
+    now, before = _at(some, end), _at(some, at)
+    if not counter:
+        return None if now else 0.0
+    if not all(map(math.isfinite, (*now, *before))):
+        return None
+    if before and not now:
+        later = end + SLICE_S
+        return 0.0 if _at(whole, later) and not _at(some, later) else None
+    if before or any(end in one and at not in one for one in whole):
+        return 0.0
+    return sum(_grown(_last(one, at), one[end]) for one in some if end in one)
 
 
 def ratio_slice(good: float | None, bad: float | None, whole: float | None) -> Slice | None:
@@ -64,3 +90,13 @@ def by_timeslices(minutes: Mapping[int, Slice], how: Timeslices) -> dict[int, Sl
 
 def _grown(before: float, after: float) -> float:
     return after - before if after >= before else after
+
+
+def _at(series: Sequence[Samples], at: int) -> list[float]:
+    return [one[at] for one in series if at in one]
+
+
+def _last(one: Samples, at: int) -> float:
+    """The value of the newest sample before `at`; 0 without one."""
+    known = [when for when in one if when < at and math.isfinite(one[when])]
+    return one[max(known)] if known else 0.0

@@ -1,120 +1,176 @@
-"""A Prometheus (or what speaks its query API) as a source of slices. Every wait has a limit; what did not come whole is not booked."""
+"""Prometheus servers (or what speaks their query API) as sources of slices: asked side by side, so that one that hangs, drips or is away holds up nobody else's."""
 
-import math
+import asyncio
+import contextlib
+import queue
+import threading
 import time
-from typing import Any, Final
-from urllib.parse import urlsplit
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Final
 
 import httpx
 
+from fairlane.addresses import shown
+from fairlane.slis.asking import ask
+from fairlane.slis.minutes import absent, minutes, queries
 from slo.errors import Unreachable
 from slo.objective import Objective
-from slo.sampling import Samples, by_timeslices, increase, ratio_slice, raw_slice, total
-from slo.slices import SLICE_S, Slice
+from slo.slices import Slice
 from slo.source import Ratio, Raw
 
-TIMEOUT_S: Final = 10.0
+TIMEOUT_S: Final = 8.0
 """Of a connection, and of each wait for more of an answer ..."""
-ANSWER_S: Final = 3 * TIMEOUT_S
-"""... and of a whole answer: one that trickles in must not hold up the others."""
-MOST_BYTES: Final = 32 * 1024 * 1024
+ANSWER_S: Final = 15.0
+"""... and of all answers about one objective, however they trickle in."""
+AT_ONCE: Final = 32
+"""Objectives that are asked about at the same time ..."""
+OF_ONE: Final = 4
+"""... and those of one source: a source that hangs holds no more than these."""
+SILENT: Final = 2
+"""A source that has left so many questions unanswered is asked no more in this round; one to which there is no connection, at once."""
+_BACKSTOP_S: Final = 3.0
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """The minutes in [begin, end) (Unix seconds, whole minutes) of an objective."""
+
+    objective: Objective
+    begin: int
+    end: int
+
+    @property
+    def url(self) -> str:
+        """Its source's address; empty for an objective that has none."""
+        source = self.objective.source
+        return source.url if isinstance(source, Ratio | Raw) else ""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What came of an Ask: its minutes that were seen, by their start, or the problem. Nothing of an answer with a problem may be booked."""
+
+    ask: Ask
+    minutes: Mapping[int, Slice] = field(default_factory=dict)
+    problem: str = ""
+    asked: bool = True
+    """False for a problem of its source, which was left alone when this one's turn came."""
+    note: str = ""
+    """What is worth telling although it was answered."""
+
+
+@dataclass(slots=True)
+class _Round:
+    """What the questions of one round share."""
+
+    client: httpx.AsyncClient
+    places: asyncio.Semaphore
+    of_source: dict[str, asyncio.Semaphore]
+    silent: Counter[str] = field(default_factory=Counter)
+    begun: set[str] = field(default_factory=set)
 
 
 class Prometheus:
-    """Reads minutes of objectives whose source is a Prometheus. One connection pool; thread-safe."""
+    """Asks about many objectives at once. Keeps nothing between rounds; thread-safe."""
 
-    def __init__(self, timeout_s: float = TIMEOUT_S, answer_s: float = ANSWER_S) -> None:
-        self._answer_s = answer_s
-        self._client = httpx.Client(timeout=timeout_s, follow_redirects=False)
+    def __init__(
+        self,
+        timeout_s: float = TIMEOUT_S,
+        answer_s: float = ANSWER_S,
+        *,
+        at_once: int = AT_ONCE,
+        of_one: int = OF_ONE,
+    ) -> None:
+        self._timeout_s, self._answer_s = timeout_s, answer_s
+        self._at_once, self._of_one = at_once, of_one
 
-    def close(self) -> None:
-        """Let the connections go."""
-        self._client.close()
+    def read(self, objective: Objective, begin: int, end: int) -> Mapping[int, Slice]:
+        """The minutes of one objective in [begin, end). Raises Unreachable when its source does not answer, answers with an error, or answers half."""
+        (answer,) = self.read_all([Ask(objective, begin, end)], self._answer_s + self._timeout_s)
+        if answer.problem:
+            raise Unreachable(answer.problem)
+        return answer.minutes
 
-    def read(self, objective: Objective, begin: int, end: int) -> dict[int, Slice]:
-        """The minutes in [begin, end) (Unix seconds, whole minutes) that were seen, by their start.
+    def read_all(self, asks: Sequence[Ask], within_s: float) -> Iterator[Answer]:
+        """One answer to each, in the order in which they come and all within `within_s` seconds. An earlier Ask has its turn no later than another of its source."""
+        came: queue.SimpleQueue[Answer] = queue.SimpleQueue()
+        until = time.monotonic() + within_s + _BACKSTOP_S
+        threading.Thread(target=self._run, args=(asks, within_s, came), name="sources", daemon=True).start()
+        left = {one.objective.name: one for one in asks}
+        while left:
+            try:
+                answer = came.get(timeout=max(until - time.monotonic(), 0.001))
+            except queue.Empty:
+                yield from (_late(one, within_s, asked=True) for one in left.values())
+                return
+            del left[answer.ask.objective.name]
+            yield answer
 
-        Raises Unreachable when the server does not answer, answers with an error, or answers half.
-        """
-        source = objective.source
-        minutes: dict[int, Slice] = {}
-        if isinstance(source, Raw):
-            series = self._range(source.url, source.query, begin, end)
-            if len(series) > 1:
-                raise Unreachable(
-                    f"{objective.name}: the query gives {len(series)} series; a raw value is one: aggregate it, such as with max()"
-                )
-            for at in range(begin, end, SLICE_S):
-                part = raw_slice(total(series, at), source.op, source.threshold)
-                if part is not None:
-                    minutes[at] = part
-        elif isinstance(source, Ratio):
-            whole = self._range(source.url, source.total, begin, end)
-            some = self._range(source.url, source.good or source.bad, begin, end)
-            value = increase if source.counter else total
-            for at in range(begin, end, SLICE_S):
-                counted = value(some, at)
-                if counted is None and not some and source.bad:
-                    # a counter of errors does not exist before the first one; without any good ones the query may be wrong: nothing is known
-                    counted = 0.0
-                good, bad = (counted, None) if source.good else (None, counted)
-                all_of_it = value(whole, at)
-                part = ratio_slice(good, bad, all_of_it) if all_of_it is not None and counted is not None else None
-                if part is not None:
-                    minutes[at] = part
-        return by_timeslices(minutes, objective.timeslices) if objective.timeslices is not None else minutes
-
-    def _range(self, url: str, query: str, begin: int, end: int) -> list[Samples]:
-        where = f"{url.rstrip('/')}/api/v1/query_range"
-        told = shown(url)
-        until = time.monotonic() + self._answer_s
-        asked = {"query": query, "start": str(begin), "end": str(end), "step": str(SLICE_S)}
+    def _run(self, asks: Sequence[Ask], within_s: float, came: "queue.SimpleQueue[Answer]") -> None:
+        loop = asyncio.new_event_loop()
         try:
-            with self._client.stream("POST", where, data=asked) as response:
-                body = bytearray()
-                for chunk in response.iter_bytes():
-                    body += chunk
-                    if time.monotonic() > until:
-                        raise Unreachable(f"{told}: the answer to {query!r} took longer than {self._answer_s:g} s")
-                    if len(body) > MOST_BYTES:
-                        raise Unreachable(
-                            f"{told}: the answer to {query!r} is larger than {MOST_BYTES // 1024 // 1024} MiB"
-                        )
-            answer = _json(told, query, response.status_code, bytes(body))
-        except httpx.HTTPError as error:
-            raise Unreachable(
-                f"{told}: {type(error).__name__} {error}. Check the URL, and that Prometheus runs"
-            ) from error
-        if answer.get("warnings"):
-            # a partial answer of a federated store: half of it would be taken for all
-            raise Unreachable(f"{told}: a partial answer to {query!r}: {answer['warnings'][0]}")
-        data = answer.get("data")
-        if not isinstance(data, dict) or data.get("resultType") != "matrix" or not isinstance(data.get("result"), list):
-            raise Unreachable(f"{told}: {query!r} gives no series")
-        return [_samples(told, one) for one in data["result"]]
+            loop.run_until_complete(self._all(asks, within_s, came))
+        finally:
+            # a name server that hangs must not hold this up: its threads are not waited for
+            loop.close()
+
+    async def _all(self, asks: Sequence[Ask], within_s: float, came: "queue.SimpleQueue[Answer]") -> None:
+        limits = httpx.Limits(max_connections=self._at_once, max_keepalive_connections=self._at_once)
+        client = httpx.AsyncClient(timeout=self._timeout_s, follow_redirects=False, limits=limits)
+        of_source: dict[str, asyncio.Semaphore] = defaultdict(lambda: asyncio.Semaphore(self._of_one))
+        round_ = _Round(client, asyncio.Semaphore(self._at_once), of_source)
+        tasks = {asyncio.create_task(self._turn(one, round_)): one for one in asks}
+        for task, one in tasks.items():
+            task.add_done_callback(partial(_tell, one, within_s, round_, came))
+        _, late = await asyncio.wait(tasks, timeout=within_s) if tasks else (None, set())
+        for task in late:
+            task.cancel()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(_BACKSTOP_S / 2):
+                await asyncio.gather(*late, return_exceptions=True)
+                await client.aclose()
+
+    async def _turn(self, one: Ask, round_: _Round) -> Answer:
+        url = one.url
+        async with round_.of_source[url], round_.places:
+            if round_.silent[url] >= SILENT:
+                return Answer(one, problem=f"{shown(url)}: does not answer, and is asked again later", asked=False)
+            round_.begun.add(one.objective.name)
+            try:
+                async with asyncio.timeout(self._answer_s):
+                    return await _answer(one, round_.client)
+            except TimeoutError:
+                round_.silent[url] += 1
+                return Answer(one, problem=f"{shown(url)}: the answer took longer than {self._answer_s:g} s")
+            except Unreachable as error:
+                if isinstance(error.__cause__, httpx.ConnectError | httpx.ConnectTimeout):
+                    round_.silent[url] += SILENT
+                elif isinstance(error.__cause__, httpx.TransportError):
+                    round_.silent[url] += 1
+                return Answer(one, problem=str(error))
 
 
-def shown(url: str) -> str:
-    """An address as it may be told: without the name and password that it may hold."""
-    return url.replace(f"{urlsplit(url).netloc.rpartition('@')[0]}@", "", 1) if "@" in urlsplit(url).netloc else url
+async def _answer(one: Ask, client: httpx.AsyncClient) -> Answer:
+    source = one.objective.source
+    if not isinstance(source, Ratio | Raw):
+        return Answer(one)
+    came = [await ask(client, source.url, query, one.begin, one.end) for query in queries(source)]
+    return Answer(one, minutes(one.objective, came, one.begin, one.end), note=absent(source, came))
 
 
-def _json(url: str, query: str, status: int, body: bytes) -> dict[str, Any]:
-    import orjson
-
-    try:
-        answer = orjson.loads(body)
-    except orjson.JSONDecodeError:
-        raise Unreachable(f"{url}: HTTP {status}, and the answer to {query!r} is no JSON or ends half way") from None
-    if not isinstance(answer, dict) or answer.get("status") != "success":
-        reason = answer.get("error", "no reason") if isinstance(answer, dict) else "no reason"
-        raise Unreachable(f"{url}: HTTP {status} to {query!r}: {reason}")
-    return answer
+def _tell(
+    one: Ask, within_s: float, round_: _Round, came: "queue.SimpleQueue[Answer]", done: "asyncio.Task[Answer]"
+) -> None:
+    if done.cancelled():
+        came.put(_late(one, within_s, asked=one.objective.name in round_.begun))
+    elif (error := done.exception()) is not None:
+        came.put(Answer(one, problem=f"{shown(one.url)}: {type(error).__name__}"))
+    else:
+        came.put(done.result())
 
 
-def _samples(url: str, series: Any) -> Samples:
-    try:
-        found = {round(float(at)): float(value) for at, value in series["values"]}
-    except (KeyError, TypeError, ValueError):
-        raise Unreachable(f"{url}: a series without values") from None
-    return {at: value for at, value in found.items() if math.isfinite(value)}
+def _late(one: Ask, within_s: float, *, asked: bool) -> Answer:
+    return Answer(one, problem=f"{shown(one.url)}: no answer within the {within_s:g} s of a round", asked=asked)

@@ -9,57 +9,16 @@ from zoneinfo import available_timezones
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
 from pydantic.alias_generators import to_camel
 
+from slo.calendar import NO_ZONES
 from slo.openslo.duration import Duration, parse_duration
+from slo.openslo.scalars import Bool, Label, Name, Number, Ref, Shorthand, SliceWindow, Text
 from slo.source import Op
 
 API_VERSION: Final = "openslo/v1"
-_LABEL: Final = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
-_LONG_NAME: Final = re.compile(r"[a-z0-9]([a-z0-9.|/\\-]{0,253}[a-z0-9])?")
 _KEY: Final = re.compile(r"[a-zA-Z0-9]([a-zA-Z0-9._-]{0,61}[a-zA-Z0-9])?")
 _PREFIX: Final = re.compile(r"[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*")
 _MOST_PREFIX: Final = 253
-
-
-def _name(text: Any) -> Any:
-    if not isinstance(text, str) or not (_LABEL.fullmatch(text) or _LONG_NAME.fullmatch(text)):
-        raise ValueError(
-            f"{text!r} is no name: 1 to 63 of a-z, 0-9 and '-' (up to 255 with . | / \\), a letter or digit at both ends"
-        )
-    return text
-
-
-def _number(value: Any) -> Any:
-    # true is 1 in Python, and "0.99" would be taken as a number; pydantic turns a ValueError into a problem with its path
-    if isinstance(value, (bool, str)):
-        raise ValueError(  # noqa: TRY004
-            f"{value!r} is no number"
-        )
-    return Decimal(str(value)) if isinstance(value, float) else value
-
-
-def _boolean(value: Any) -> Any:
-    if not isinstance(value, bool):
-        raise ValueError(  # noqa: TRY004
-            f"{value!r} is neither true nor false"
-        )
-    return value
-
-
-def _slice(value: Any) -> Any:
-    """A duration, or a number of minutes."""
-    if isinstance(value, (int, float)) and not isinstance(value, bool):
-        if value != int(value) or value < 1:
-            raise ValueError(f"{value!r} minutes: a time slice is one or more whole minutes")
-        return Duration(int(value), "m")
-    return parse_duration(value)
-
-
-Name = Annotated[str, BeforeValidator(_name)]
-Number = Annotated[Decimal, BeforeValidator(_number)]
-Bool = Annotated[bool, BeforeValidator(_boolean)]
-Shorthand = Annotated[Duration, BeforeValidator(parse_duration)]
-SliceWindow = Annotated[Duration, BeforeValidator(_slice)]
-Text = Annotated[str, Field(max_length=1050)]
+_TIME: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2} [0-9]{2}:[0-9]{2}:[0-9]{2}")
 
 
 class Part(BaseModel):
@@ -86,7 +45,7 @@ class Metadata(Part):
 
     name: Name
     display_name: str = ""
-    labels: dict[str, str | list[str]] = Field(default_factory=dict)
+    labels: dict[str, Label] = Field(default_factory=dict)
     annotations: dict[str, str] = Field(default_factory=dict)
 
     @field_validator("labels")
@@ -184,6 +143,8 @@ class CalendarSpec(Part):
     @classmethod
     def _time(cls, text: str) -> str:
         try:
+            if not _TIME.fullmatch(text):
+                raise ValueError(text)
             datetime.strptime(text, "%Y-%m-%d %H:%M:%S")  # noqa: DTZ007 - the zone stands in timeZone
         except ValueError:
             raise ValueError(f"{text!r} is no time that exists: write 2020-01-21 12:30:00") from None
@@ -192,7 +153,7 @@ class CalendarSpec(Part):
     @field_validator("time_zone")
     @classmethod
     def _zone(cls, text: str) -> str:
-        if text not in available_timezones():
+        if text not in available_timezones() - NO_ZONES:
             raise ValueError(f"{text!r} is no zone of the IANA database, such as America/New_York")
         return text
 
@@ -264,7 +225,7 @@ class TargetSpec(Part):
 class ConditionEntry(Part):
     """A condition by name, or inline."""
 
-    condition_ref: Name | None = None
+    condition_ref: Ref | None = None
     kind: Literal["AlertCondition"] | None = None
     metadata: Metadata | None = None
     spec: ConditionSpec | None = None
@@ -278,7 +239,7 @@ class ConditionEntry(Part):
 class TargetEntry(Part):
     """A notification target by name, or inline."""
 
-    target_ref: Name | None = None
+    target_ref: Ref | None = None
     kind: Literal["AlertNotificationTarget"] | None = None
     metadata: Metadata | None = None
     spec: TargetSpec | None = None
@@ -303,7 +264,7 @@ class PolicySpec(Part):
 class PolicyEntry(Part):
     """An alert policy by name, or inline."""
 
-    alert_policy_ref: Name | None = None
+    alert_policy_ref: Ref | None = None
     kind: Literal["AlertPolicy"] | None = None
     metadata: Metadata | None = None
     spec: PolicySpec | None = None

@@ -1,7 +1,7 @@
 """Checked OpenSLO objects to objectives. Valid is not yet usable: what Fairlane cannot do is refused or left out, each time with the reason."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from fractions import Fraction
 from typing import Final
@@ -24,7 +24,7 @@ from slo.openslo.read import Bundle, Object, Problem
 from slo.openslo.text import Path
 from slo.slices import SLICE_S
 from slo.source import Op, Push, Ratio, Raw, Source, Timeslices
-from slo.windows import DAY, HOUR, MINUTE, Pair, Share, Tier, check, preset
+from slo.windows import DAY, HOUR, MINUTE, Pair, Share, Tier, check, preset, window_name
 from slo.windows_file import pairs_of
 
 WINDOW_DAYS: Final = 30
@@ -99,7 +99,9 @@ def translate(
             except ConfigError as error:
                 reason = str(error).removeprefix(f"objective '{name}': ")
                 work.refused.append(each.problem(("spec", "objectives", n), reason))
-    return Translation(tuple(work.objectives), tuple(work.refused), tuple(work.left_out), tuple(work.notes))
+    # what several objectives share is told once
+    notes = tuple(dict.fromkeys(work.notes))
+    return Translation(tuple(work.objectives), tuple(work.refused), tuple(work.left_out), notes)
 
 
 def objective_name(slo: str, number: int) -> str:
@@ -121,7 +123,17 @@ def _objective(work: _Work, each: Object, spec: SloSpec, threshold: Threshold, n
     days, calendar = _window(work, each, spec)
     slices = _timeslices(spec, threshold, here)
     step = slices.slice_s if slices is not None else SLICE_S
-    custom = _pairs(work, each, spec, step) or _reachable(work, each, threshold.share, days, step, here)
+    custom = _pairs(work, each, spec, step)
+    if not custom:
+        custom = _reachable(work, each, threshold.share, days, step, here)
+        if _silent(work, spec):
+            custom = tuple(replace(pair, tier=Tier.TICKET) for pair in custom or preset(work.windows, days))
+            work.notes.append(
+                each.problem(
+                    ("spec", "alertPolicies"),
+                    "no policy asks for an alert when it is breaching: nobody is paged; the usual alert windows make tickets, and show how fast the budget burns",
+                )
+            )
     annotations = each.metadata.annotations
     labels = each.metadata.labels
     owner = labels.get("owner", labels.get("team", spec.service))
@@ -177,6 +189,13 @@ def _reachable(work: _Work, each: Object, target: Decimal, days: int, step: int,
     left = tuple(pair for pair in pairs if pair.factor < highest and pair.long_s <= days * DAY and pair not in coarse)
     if len(left) == len(pairs):
         return pairs if work.own_windows else ()
+    within = [pair for pair in pairs if pair.factor < highest and pair.long_s <= days * DAY]
+    if not left and within:
+        raise _Refusal(
+            (*here, "timeSliceWindow"),
+            f"no pair of {'slo.windows_file' if work.own_windows else work.windows} has a short window of two time slices of {step // MINUTE} min; "
+            "use shorter time slices, or an alert policy with a lookbackWindow of its own",
+        )
     if not left:
         raise _Refusal(
             (*here, "target"),
@@ -192,32 +211,67 @@ def _reachable(work: _Work, each: Object, target: Decimal, days: int, step: int,
     return left
 
 
+@dataclass(frozen=True, slots=True)
+class _Policy:
+    """An alert policy, and where it stands: in the SLO or as an object of its own."""
+
+    home: Object
+    path: Path
+    policy: PolicySpec
+
+    def note(self, name: str, reason: str) -> Problem:
+        """Of one of its fields."""
+        return self.home.problem((*self.path, name), f"{name}: {reason}")
+
+
+def _policies(work: _Work, each: Object, spec: SloSpec) -> Iterator[_Policy]:
+    for n, entry in enumerate(spec.alert_policies):
+        if entry.spec is not None:
+            yield _Policy(each, ("spec", "alertPolicies", n, "spec"), entry.spec)
+            continue
+        found = work.bundle.objects.get(("AlertPolicy", entry.alert_policy_ref or ""))
+        if found is None or not isinstance(found.spec, PolicySpec):
+            raise _Unusable(("spec", "alertPolicies", n), f"there is no AlertPolicy '{entry.alert_policy_ref}'")
+        yield _Policy(found, ("spec",), found.spec)
+
+
+def _silent(work: _Work, spec: SloSpec) -> bool:
+    """Are there policies, and none that asks to be told of a breach?"""
+    found = [entry.spec or work.bundle.spec(PolicySpec, entry.alert_policy_ref or "") for entry in spec.alert_policies]
+    return bool(found) and not any(policy is not None and policy.alert_when_breaching for policy in found)
+
+
 def _pairs(work: _Work, each: Object, spec: SloSpec, step: int) -> tuple[Pair, ...]:
     """The alert windows that the SLO's policies ask for; () for none."""
     pairs: list[Pair] = []
-    for n, entry in enumerate(spec.alert_policies):
-        path: Path = ("spec", "alertPolicies", n)
-        policy = entry.spec or work.bundle.spec(PolicySpec, entry.alert_policy_ref or "")
-        if policy is None:
-            raise _Unusable(path, f"there is no AlertPolicy '{entry.alert_policy_ref}'")
-        if not policy.alert_when_breaching:
-            work.notes.append(each.problem(path, "alertWhenBreaching is false: it asks for no alert"))
+    for n, one in enumerate(_policies(work, each, spec)):
+        if one.policy.alert_when_no_data:
+            reason = "missing data freezes the objective, and FairlaneStaleTelemetry tells"
+            work.notes.append(one.note("alertWhenNoData", reason))
+        if not one.policy.alert_when_breaching:
+            work.notes.append(one.note("alertWhenBreaching", "is false, so this policy asks for no page"))
             continue
-        if policy.alert_when_no_data:
-            work.notes.append(
-                each.problem(
-                    path, "alertWhenNoData: missing data freezes the objective, and FairlaneStaleTelemetry tells"
-                )
-            )
-        inner = policy.conditions[0]
-        condition = inner.spec or work.bundle.spec(ConditionSpec, inner.condition_ref or "")
+        inner = one.policy.conditions[0]
+        home, path = one.home, (*one.path, "conditions", 0, "spec")
+        condition = inner.spec
         if condition is None:
-            raise _Unusable(path, f"there is no AlertCondition '{inner.condition_ref}'")
+            found = work.bundle.objects.get(("AlertCondition", inner.condition_ref or ""))
+            if found is None or not isinstance(found.spec, ConditionSpec):
+                raise _Unusable(("spec", "alertPolicies", n), f"there is no AlertCondition '{inner.condition_ref}'")
+            home, path, condition = found, ("spec",), found.spec
         if condition.condition.op not in {Op.GT, Op.GTE}:
             reason = f"op {condition.condition.op}: a burn rate alerts above its threshold (gt, gte); this policy is left out"
-            work.notes.append(each.problem(path, reason))
+            work.notes.append(each.problem(("spec", "alertPolicies", n), reason))
             continue
-        pairs.append(_pair(condition.condition, condition.severity, step, path))
+        pair = _pair(condition.condition, condition.severity, step, ("spec", "alertPolicies", n))
+        pairs.append(pair)
+        if "alert_when_resolved" in one.policy.model_fields_set and not one.policy.alert_when_resolved:
+            work.notes.append(one.note("alertWhenResolved", "is false, but the end of an alert is told all the same"))
+        reason = "not used: an alert goes where its tier (page, ticket) is routed"
+        work.notes.append(one.note("notificationTargets", reason))
+        if condition.condition.alert_after is not None:
+            reason = f"alertAfter: an alert does not wait for {condition.condition.alert_after}; it fires while the last {window_name(pair.long_s)} and the last {window_name(pair.short_s)} both burn above the threshold"
+            work.notes.append(home.problem((*path, "condition", "alertAfter"), reason))
     if pairs:
         share = min(t.share for t in spec.objectives)
         try:
@@ -228,8 +282,14 @@ def _pairs(work: _Work, each: Object, spec: SloSpec, step: int) -> tuple[Pair, .
 
 
 def _pair(condition: Condition, severity: str, step: int, path: Path) -> Pair:
+    """The condition's windows. The short one is as long as `alertAfter` (how long the condition has to hold), where it is shorter than the long one."""
     long_s = condition.lookback_window.seconds
     short_s = max(long_s // SHORT_SHARE // MINUTE * MINUTE, 2 * step)
+    if condition.alert_after is not None:
+        held_s = max(condition.alert_after.seconds, 2 * step)
+        # slices that are so old are kept by the five minutes
+        held_s = held_s if held_s <= 6 * HOUR else -(-held_s // HOUR) * HOUR
+        short_s = held_s if held_s < long_s else short_s
     tier = Tier.PAGE if severity.lower() in PAGING else Tier.TICKET
     if long_s > 31 * DAY or (long_s > 3 * DAY and long_s % HOUR):
         raise _Unusable(
@@ -287,6 +347,10 @@ def _query(work: _Work, metric: Metric, path: Path) -> tuple[str, str | None]:
         if found is None:
             raise _Unusable(path, f"there is no DataSource '{source.metric_source_ref}'")
         kind, details = kind or found.type, found.connection_details
+        if unused := sorted(map(str, details.keys() - {"url"})) if isinstance(details, Mapping) else []:
+            home = work.bundle.objects["DataSource", source.metric_source_ref]
+            reason = f"only url is used here; {', '.join(unused)} {'is' if len(unused) == 1 else 'are'} not"
+            work.notes.append(home.problem(("spec", "connectionDetails"), reason))
     if kind.lower() == PUSHED:
         return "", None
     if kind.lower() != "prometheus":

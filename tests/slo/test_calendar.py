@@ -1,5 +1,6 @@
 """Calendar periods meet exactly, in every zone and over every clock change."""
 
+import contextlib
 from datetime import date
 from itertools import pairwise
 
@@ -87,14 +88,46 @@ def test_a_period_is_read_and_named(text: str, name: str, days: int) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["2026-13", "2026-02-30", "2026-Q5", "26", "soon", "", "2026-1", "2026-10-21T00", "9999-12"]
-)
+    "text", ["2026-13", "2026-02-30", "2026-Q5", "2026-00", "2026-01-00", "0000", "2026-Q0", "9999", "9999-12", "9999-12-31"]
+)  # fmt: skip
 def test_a_period_that_does_not_exist_is_refused(text: str) -> None:
     with pytest.raises(ConfigError, match="no period that exists"):
         parse_period(text)
 
 
-@pytest.mark.parametrize("name", ["Europe/Berlinn", "", "/etc/passwd", "../UTC", "Mars/Olympus"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "2026-W10-1", "2026-W10", "2026W101", "20261021", "2026-294", "26", "soon", "", "2026-1", "2026-10-21T00", "2026-10-1",
+        "2_26", "2_26-Q1", "+026", "-026", " 2026", "2026 ", "2026\n", "2026-10\n", "2026-Q4-1", "2026-q4", "2026-Q04", "2026/10", "２０２６", "٢٠٢٦-10",
+    ],
+)  # fmt: skip
+def test_another_shape_is_refused_with_those_that_are_known(text: str) -> None:
+    with pytest.raises(ConfigError, match="write 2026-10, 2026-Q4, 2026 or 2026-10-21"):
+        parse_period(text)
+
+
+named = st.sampled_from([Unit.DAY, Unit.MONTH, Unit.QUARTER, Unit.YEAR])
+
+
+@given(zone=zones, unit=named, day=st.dates(date(1, 1, 3), date(9998, 12, 31)))
+def test_a_name_reads_as_the_period_that_it_names(zone: str, unit: Unit, day: date) -> None:
+    calendar = Calendar(unit, zone)
+    assert parse_period(calendar.of(day).name, zone) == (calendar, calendar.of(day))
+
+
+near_a_period = st.from_regex(r"[0-9]{3,4}-?[QqW0-9]?-?[0-9]{0,2}[-T]?[0-9]{0,2}.?", fullmatch=True)
+
+
+@given(text=st.one_of(st.text(max_size=12), near_a_period))
+def test_what_is_read_is_what_would_be_written(text: str) -> None:
+    with contextlib.suppress(ConfigError):
+        assert parse_period(text)[1].name == text
+
+
+@pytest.mark.parametrize(
+    "name", ["Europe/Berlinn", "", "/etc/passwd", "../UTC", "Mars/Olympus", "localtime", "Factory"]
+)
 def test_a_zone_that_does_not_exist_is_refused(name: str) -> None:
     with pytest.raises(ConfigError, match="no time zone"):
         Calendar(Unit.MONTH, name)

@@ -2,19 +2,17 @@
 
 import contextlib
 import json
-import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from decimal import Decimal
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from pathlib import Path
+from http.server import BaseHTTPRequestHandler
 
 import pytest
 from prometheus_client import CollectorRegistry
 from sqlalchemy import Engine
 
 from fairlane.database import open_database
-from fairlane.slis.prometheus import Prometheus
+from fairlane.slis.prometheus import Answer, Ask, Prometheus
 from fairlane.slis.reading import CATCH_UP_S, SETTLE_S, Reading
 from slo.clock import ManualClock
 from slo.errors import Unreachable
@@ -23,6 +21,7 @@ from slo.slices import Slice
 from slo.source import Op, Ratio, Raw, Source, Timeslices
 from slo.store import SliceStore
 from tests.support.backfilled import backfilled
+from tests.support.liar import lying, says
 
 NOW = int(time.time()) // 60 * 60
 
@@ -51,10 +50,8 @@ def prometheus(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 
 @pytest.fixture
-def reader() -> Iterator[Prometheus]:
-    made = Prometheus(timeout_s=5)
-    yield made
-    made.close()
+def reader() -> Prometheus:
+    return Prometheus(timeout_s=5)
 
 
 @pytest.mark.prometheus
@@ -66,11 +63,16 @@ def test_counters_become_minutes_of_whole_events(prometheus: str, reader: Promet
 
 
 @pytest.mark.prometheus
-def test_a_counter_of_errors_that_does_not_exist_yet_is_no_error(prometheus: str, reader: Prometheus) -> None:
-    source = Ratio(prometheus, "http_total", bad="nobody_has_failed_total")
-    assert set(reader.read(objective(source), NOW - 600, NOW).values()) == {Slice(200, 200, 200, 60)}
-    unknown = Ratio(prometheus, "http_total", good="a_typing_error")
-    assert reader.read(objective(unknown), NOW - 600, NOW) == {}
+def test_what_has_no_series_did_not_happen_as_long_as_the_total_is_there(prometheus: str, reader: Prometheus) -> None:
+    ten = NOW - 600, NOW
+    no_errors = Ratio(prometheus, "http_total", bad="nobody_has_failed_total")
+    assert list(reader.read(objective(no_errors), *ten).values()) == [Slice(200, 200, 200, 60)] * 10
+    no_success = Ratio(prometheus, "http_total", good="nobody_was_served_total")
+    assert list(reader.read(objective(no_success), *ten).values()) == [Slice(0, 200, 200, 60)] * 10
+    counts = Ratio(prometheus, "increase(http_total[1m])", good="nobody_was_served_total", counter=False)
+    assert {part.good for part in reader.read(objective(counts), *ten).values()} == {0}
+    nothing = Ratio(prometheus, "nobody_asked_total", good="http_total")
+    assert reader.read(objective(nothing), *ten) == {}
 
 
 @pytest.mark.prometheus
@@ -119,9 +121,10 @@ class Recorder:
     def __init__(self) -> None:
         self.asked: list[tuple[int, int]] = []
 
-    def read(self, _: Objective, begin: int, end: int) -> dict[int, Slice]:
-        self.asked.append((begin, end))
-        return {at: Slice(1, 1, 1, 60) for at in range(begin, end, 60)}
+    def read_all(self, asks: Sequence[Ask], _: float) -> Iterator[Answer]:
+        for ask in asks:
+            self.asked.append((ask.begin, ask.end))
+            yield Answer(ask, {at: Slice(1, 1, 1, 60) for at in range(ask.begin, ask.end, 60)})
 
 
 def test_a_clock_that_was_put_back_does_not_stop_the_reading() -> None:
@@ -143,33 +146,6 @@ class BackAnHour(ManualClock):
         return now
 
 
-class Liar:
-    """An HTTP server that answers as it is told."""
-
-    def __init__(self, answer: Callable[[BaseHTTPRequestHandler], None]) -> None:
-        class Handler(BaseHTTPRequestHandler):
-            def do_POST(self) -> None:
-                answer(self)
-
-            def log_message(self, *_: object) -> None:
-                pass
-
-        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.server.daemon_threads = True
-        self.url = f"http://127.0.0.1:{self.server.server_address[1]}"
-        threading.Thread(target=self.server.serve_forever, daemon=True).start()
-
-
-def says(body: bytes, status: int = 200, length: int | None = None) -> Callable[[BaseHTTPRequestHandler], None]:
-    def answer(handler: BaseHTTPRequestHandler) -> None:
-        handler.send_response(status)
-        handler.send_header("Content-Length", str(len(body) if length is None else length))
-        handler.end_headers()
-        handler.wfile.write(body)
-
-    return answer
-
-
 def empty(**more: object) -> bytes:
     return json.dumps({"status": "success", "data": {"resultType": "matrix", "result": []}, **more}).encode()
 
@@ -188,13 +164,12 @@ def empty(**more: object) -> bytes:
     ],
 )  # fmt: skip
 def test_a_server_that_answers_wrongly_is_not_believed(
-    tmp_path: Path, name: str, answer: Callable[[BaseHTTPRequestHandler], None], reason: str
+    name: str, answer: Callable[[BaseHTTPRequestHandler], None], reason: str
 ) -> None:
-    liar = Liar(answer)
     reader = Prometheus(timeout_s=0.5)
     engine = open_database("sqlite://")
-    try:
-        wanted = objective(Raw(liar.url, "up", Op.LT, 1))
+    with lying(answer) as url:
+        wanted = objective(Raw(url, "up", Op.LT, 1))
         begin = time.monotonic()
         with pytest.raises(Unreachable, match=reason):
             reader.read(wanted, NOW - 600, NOW)
@@ -202,37 +177,64 @@ def test_a_server_that_answers_wrongly_is_not_believed(
         registry = CollectorRegistry()
         assert Reading(engine, [wanted], reader, ManualClock(NOW), registry).go() == 0
         assert registry.get_sample_value("fairlane_slo_source_errors_total", {"slo": "shop"}) == 1
-    finally:
-        reader.close()
-        engine.dispose()
-        liar.server.shutdown()
-        liar.server.server_close()
+    engine.dispose()
 
 
-def trickles(handler: BaseHTTPRequestHandler) -> None:
+def test_a_hint_among_the_warnings_takes_nothing_from_an_answer(reader: Prometheus) -> None:
+    hint = "PromQL info: metric might not be a counter, name does not end in _total/_sum/_count/_bucket"
+    with lying(says(empty(warnings=[hint]))) as url:
+        assert reader.read(objective(Raw(url, "up", Op.LT, 1)), NOW - 600, NOW) == {}
+
+
+def _trickles(handler: BaseHTTPRequestHandler) -> None:
     handler.send_response(200)
     handler.end_headers()
+    _drip(handler)
+
+
+def _trickles_from_the_first_byte(handler: BaseHTTPRequestHandler) -> None:
+    handler.wfile.write(b"HTTP/1.1 200 OK\r\nX-Padding: ")
+    _drip(handler)
+
+
+def _drip(handler: BaseHTTPRequestHandler) -> None:
     with contextlib.suppress(OSError):
-        for _ in range(100):
+        for _ in range(60):
             handler.wfile.write(b" ")
             handler.wfile.flush()
             time.sleep(0.05)
 
 
-def test_an_answer_that_trickles_in_is_not_waited_for() -> None:
-    liar, reader = Liar(trickles), Prometheus(timeout_s=1, answer_s=0.5)
-    begin = time.monotonic()
-    try:
+@pytest.mark.parametrize("answer", [_trickles, _trickles_from_the_first_byte], ids=["the body", "the headers"])
+def test_an_answer_that_trickles_in_is_not_waited_for(answer: Callable[[BaseHTTPRequestHandler], None]) -> None:
+    with lying(answer) as url:
+        begin = time.monotonic()
         with pytest.raises(Unreachable, match=r"longer than 0\.5 s"):
-            reader.read(objective(Raw(liar.url, "up", Op.LT, 1)), NOW - 600, NOW)
-        assert time.monotonic() - begin < 4
-    finally:
-        reader.close()
-        liar.server.shutdown()
-        liar.server.server_close()
+            Prometheus(timeout_s=1, answer_s=0.5).read(objective(Raw(url, "up", Op.LT, 1)), NOW - 600, NOW)
+        assert time.monotonic() - begin < 2
 
 
-def test_a_password_in_the_address_is_not_told(reader: Prometheus) -> None:
-    with pytest.raises(Unreachable, match=r"http://127\.0\.0\.1:9: Connect") as told:
-        reader.read(objective(Raw("http://user:hunter2@127.0.0.1:9", "up", Op.LT, 1)), NOW - 600, NOW)
+@pytest.mark.parametrize(
+    ("name", "url", "reason"),
+    [
+        ("nobody there", "http://user:hunter2@127.0.0.1:9/?token=hunter2", r"http://127\.0\.0\.1:9/\?token=\*{8}: Connect"),
+        ("a slash in the password", "http://user:hunter2/x@127.0.0.1:9", "no address that can be asked"),
+        ("no port", "http://user:hunter2@127.0.0.1:http", "no address that can be asked"),
+    ],
+)  # fmt: skip
+def test_a_password_in_the_address_is_not_told(reader: Prometheus, name: str, url: str, reason: str) -> None:
+    with pytest.raises(Unreachable, match=reason) as told:
+        reader.read(objective(Raw(url, "up", Op.LT, 1)), NOW - 600, NOW)
     assert "hunter2" not in str(told.value)
+
+
+def test_parameters_of_the_address_are_sent_along(reader: Prometheus) -> None:
+    asked: list[str] = []
+
+    def answer(handler: BaseHTTPRequestHandler) -> None:
+        asked.append(handler.path)
+        says(empty())(handler)
+
+    with lying(answer) as url:
+        reader.read(objective(Raw(f"{url}/prom/?tenant=a", "up", Op.LT, 1)), NOW - 600, NOW)
+    assert asked == ["/prom/api/v1/query_range?tenant=a"]

@@ -48,6 +48,13 @@ def test_a_threshold_in_time_slices_of_a_calendar_month() -> None:
     assert (objective.target, objective.unit, objective.window_days) == (Decimal("0.999"), "seconds", 30)
 
 
+def test_time_slices_too_long_for_every_window_are_refused_for_that_reason() -> None:
+    text = changed(THRESHOLD, "timeSliceWindow: 5m", "timeSliceWindow: 1h")
+    (refused,) = of(text, windows="fast-slow").refused
+    assert (refused.path, "two time slices of 60 min" in refused.reason) == ("spec.objectives.0.timeSliceWindow", True)
+    assert [p.name for p in single(text).pairs] == ["1d/2h", "3d/6h"], "which wake nobody"
+
+
 def test_alert_policies_are_the_windows() -> None:
     text = changed(RATIO, "  objectives:", "  alertPolicies: [{alertPolicyRef: fast}]\n  objectives:")
     assert single(text, ALERTS).pairs == (Pair(HOUR, 300, Fraction(10), Tier.PAGE),)
@@ -60,6 +67,98 @@ def test_an_alert_below_a_burn_rate_is_valid_and_left_out() -> None:
     assert [n.path for n in found.notes] == ["spec.alertPolicies.0"]
     assert "above its threshold" in found.notes[0].reason
     assert found.objectives[0].pairs == single(RATIO).pairs
+
+
+def with_policy(alerts: str = ALERTS, name: str = "fast") -> Translation:
+    return of(changed(RATIO, "  objectives:", f"  alertPolicies: [{{alertPolicyRef: {name}}}]\n  objectives:"), alerts)
+
+
+@pytest.mark.parametrize(
+    ("lookback", "after", "short_s"),
+    [
+        ("1h", "5m", 300),
+        ("1h", "10m", 600),
+        ("1h", "1m", 120),
+        ("1h", "1h", 300),
+        ("1h", "2h", 300),
+        ("2d", "7h", 7 * HOUR),
+        ("2d", "401m", 7 * HOUR),
+    ],
+)
+def test_what_must_hold_for_a_while_is_the_short_window_and_that_is_told(
+    lookback: str, after: str, short_s: int
+) -> None:
+    text = changed(
+        changed(ALERTS, "lookbackWindow: 1h", f"lookbackWindow: {lookback}"), "alertAfter: 5m", f"alertAfter: {after}"
+    )
+    found = with_policy(text)
+    ((pair,),) = (o.pairs for o in found.objectives)
+    assert pair.short_s == short_s
+    (note,) = (n for n in found.notes if "alertAfter" in n.reason)
+    assert (note.object, note.path) == ("AlertCondition 'burns'", "spec.condition.alertAfter")
+    assert f"does not wait for {after}" in note.reason
+    assert note.line == 15
+
+
+def test_what_need_not_hold_is_not_told() -> None:
+    for text in (changed(ALERTS, "alertAfter: 5m", "alertAfter: 0m"), changed(ALERTS, ", alertAfter: 5m", "")):
+        found = with_policy(text)
+        assert not [n for n in found.notes if "alertAfter" in n.reason]
+        assert found.objectives[0].pairs == (Pair(HOUR, 300, Fraction(10), Tier.PAGE),)
+
+
+def test_an_inline_policy_is_told_where_it_stands() -> None:
+    inline = """  alertPolicies:
+    - kind: AlertPolicy
+      metadata: {name: own}
+      spec:
+        alertWhenBreaching: true
+        alertWhenResolved: false
+        conditions:
+          - kind: AlertCondition
+            metadata: {name: fast}
+            spec: {severity: page, condition: {op: gt, threshold: 10, lookbackWindow: 1h, alertAfter: 5m}}
+        notificationTargets: [{kind: AlertNotificationTarget, metadata: {name: x}, spec: {target: email}}]
+  objectives:"""
+    found = of(changed(RATIO, "  objectives:", inline))
+    policy = "spec.alertPolicies.0.spec"
+    assert [n.path for n in found.notes] == [
+        f"{policy}.alertWhenResolved",
+        f"{policy}.notificationTargets",
+        f"{policy}.conditions.0.spec.condition.alertAfter",
+    ]
+    assert {n.object for n in found.notes} == {"SLO 'checkout'"}
+
+
+def test_where_no_policy_asks_for_an_alert_nobody_is_paged() -> None:
+    found = with_policy(changed(ALERTS, "  alertWhenBreaching: true", "  alertWhenBreaching: false"))
+    (one,) = found.objectives
+    assert {pair.tier for pair in one.pairs} == {Tier.TICKET}
+    assert [p.name for p in one.pairs] == [p.name for p in single(RATIO).pairs]
+    told = {(n.object, n.path) for n in found.notes}
+    assert told == {("AlertPolicy 'fast'", "spec.alertWhenBreaching"), ("SLO 'checkout'", "spec.alertPolicies")}
+    omitted = with_policy(changed(ALERTS, "  alertWhenBreaching: true\n", ""))
+    assert {pair.tier for pair in omitted.objectives[0].pairs} == {Tier.TICKET}
+
+
+def test_one_policy_that_asks_is_enough() -> None:
+    both = "  alertPolicies: [{alertPolicyRef: inline}, {alertPolicyRef: fast}]\n  objectives:"
+    found = of(changed(RATIO, "  objectives:", both), ALERTS)
+    assert found.objectives[0].pairs == (Pair(HOUR, 300, Fraction(10), Tier.PAGE),)
+
+
+def test_what_several_slos_share_is_told_once() -> None:
+    ask = changed(RATIO, "  objectives:", "  alertPolicies: [{alertPolicyRef: fast}]\n  objectives:")
+    found = of(ask, changed(ask, "name: checkout", "name: other"), ALERTS)
+    assert len(found.objectives) == 2
+    assert len({(n.object, n.path) for n in found.notes}) == len(found.notes) == 2
+
+
+def test_details_of_a_connection_that_are_not_used_are_told_without_what_they_say() -> None:
+    found = of(changed(THRESHOLD, "9090'}}", "9090', headers: {authorization: hunter2}, token: hunter2}}"))
+    (note,) = (n for n in found.notes if n.path == "spec.connectionDetails")
+    assert note.object == "DataSource 'prom'"
+    assert note.reason == "only url is used here; headers, token are not"
 
 
 def test_every_threshold_of_a_ratio_is_an_objective() -> None:
