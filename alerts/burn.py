@@ -25,6 +25,8 @@ STALE_S: Final = 120
 COMPARED: Final = "1h"
 """The window over which Prometheus' burn rate is compared with the database's."""
 COMPARED_S: Final = 3_600
+COMPARED_LATE_S: Final = 900
+"""Whose minutes are known later than that is not compared: a counter tells them when they are known, the database where they belong."""
 TOLERANCE: Final = 0.1
 """They may differ by this share ..."""
 TOLERANCE_LEAST: Final = 0.5
@@ -62,13 +64,15 @@ def groups(windows: Sequence[str], dashboard: str) -> Iterator[Group]:
 
 
 def _recordings(windows: Sequence[str]) -> Iterator[Recording]:
-    good, expected = metrics.GOOD.name, metrics.EXPECTED.name
+    good, expected, revised = metrics.GOOD.name, metrics.EXPECTED.name, metrics.REVISIONS.name
     for window in windows:
         label = {"window": window}
+        due = f"sum by ({_BY}) (increase({expected}[{window}]))"
+        # good and due are raised by what was revised: their difference is exact, what was due is less
         yield Recording(
             ERRORS,
-            f"clamp_min(\n  1 - sum by ({_BY}) (increase({good}[{window}]))\n"
-            f"    / (sum by ({_BY}) (increase({expected}[{window}])) > 0),\n  0\n)",
+            f"clamp(\n  ({due} - sum by ({_BY}) (increase({good}[{window}])))\n"
+            f"    / ({due} - sum by ({_BY}) (increase({revised}[{window}])) > 0.5),\n  0, 1\n)",
             label,
         )
         yield Recording(
@@ -79,7 +83,9 @@ def _recordings(windows: Sequence[str]) -> Iterator[Recording]:
     yield Recording(BURN, f"{ERRORS}\n  / on (slo) group_left ()\n(1 - max by (slo) ({metrics.TARGET.name}))")
     yield Recording(
         BAD_MINUTES,
-        f"count_over_time(\n  (sum by (slo) (increase({expected}[1m])) - sum by (slo) (increase({good}[1m])) > 0.5)[5m:1m]\n)",
+        # differences of single samples: the increase over a minute misses what is counted between its last scrape and the next minute's first
+        f"max by (slo) ({metrics.BAD_MINUTES.name})\nor\ncount_over_time(\n"
+        f"  (sum by (slo) (({expected} - {good}) - ({expected} offset 1m - {good} offset 1m)) > 0.5)[5m:1m]\n)",
     )
     yield Recording(THRESHOLD, f"max by (slo, window, tier, pair, side) ({metrics.THRESHOLD.name})")
     yield Recording(
@@ -139,7 +145,8 @@ def _mismatch(dashboard: str) -> Alert:
         f'(\n  abs({BURN}{{window="{COMPARED}"}} - on (slo, window) group_left () {ours})\n'
         f"    > on (slo, window) group_left () clamp_min({TOLERANCE} * {ours}, {TOLERANCE_LEAST})\n)\n"
         f"and on (slo) abs({observed} / {COMPARED_S} - 1) < {TOLERANCE}\n"
-        f'and on (slo, window) {COVERAGE}{{window="{COMPARED}"}} >= {MIN_COVERAGE}',
+        f'and on (slo, window) {COVERAGE}{{window="{COMPARED}"}} >= {MIN_COVERAGE}\n'
+        f"unless on (slo) {metrics.LATE.name} > {COMPARED_LATE_S}",
         Tier.TICKET,
         "telemetry",
         "Prometheus and the database disagree on {{ $labels.slo }}",

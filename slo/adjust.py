@@ -9,7 +9,7 @@ from sqlalchemy import Engine, Row, Select, or_, select, update
 from slo.errors import Conflict, NotFound, UsageError
 from slo.schema import ADJUSTMENTS
 from slo.slices import SLICE_S
-from slo.sql import writer
+from slo.sql import Beside, alone, writer
 from slo.store import LEDGER_S
 
 LONGEST_S: Final = 7 * 86_400
@@ -59,10 +59,10 @@ class Adjustments:
         self._read = engine
         self._write = writer(engine)
 
-    def announce(self, new: Adjustment) -> None:
-        """Keep it.
+    def announce(self, new: Adjustment, beside: Beside = alone) -> None:
+        """Keep it, with what `beside` writes.
 
-        Raises UsageError without an approver or a reason, for a window that is no whole minutes, over before it begins, longer than LONGEST_S, or begins so
+        Raises what `beside` raises; UsageError without an approver or a reason, for a window that is no whole minutes, over before it begins, longer than LONGEST_S, or begins so
         long ago that its minutes are forgotten; Conflict for one that overlaps another.
         """
         if not new.by.strip() or not new.reason.strip():
@@ -95,9 +95,13 @@ class Adjustments:
                     cancelled_why="",
                 )
             )
+            beside(conn)
 
-    def cancel(self, id_: str, at_ms: int, by: str, why: str) -> Adjustment:
-        """It excludes nothing any more; it stays on record. Raises UsageError without `by` or `why`, NotFound for one that is not there or cancelled."""
+    def cancel(self, id_: str, at_ms: int, by: str, why: str, beside: Beside = alone) -> Adjustment:
+        """It excludes nothing any more; it stays on record, with what `beside` writes.
+
+        Raises UsageError without `by` or `why`, NotFound for one that is not there or cancelled; what `beside` raises.
+        """
         if not by.strip() or not why.strip():
             raise UsageError("a cancellation needs who (--by) and why (--reason)")
         with self._write.begin() as conn:
@@ -105,6 +109,7 @@ class Adjustments:
             change = update(ADJUSTMENTS).where(*there).values(cancelled_ms=at_ms, cancelled_by=by, cancelled_why=why)
             if conn.execute(change).rowcount != 1:
                 raise NotFound(f"there is no maintenance '{id_}' that holds; `fairlane sla adjustments` lists it")
+            beside(conn)
             return _adjustment(conn.execute(select(ADJUSTMENTS).where(ADJUSTMENTS.c.id == id_)).one())
 
     def all(self) -> list[Adjustment]:

@@ -15,6 +15,8 @@ from slo.windows import Pair, Tier
 MIN_COVERAGE: Final = Fraction(9, 10)
 """Under this share of observed seconds a window neither fires nor resolves."""
 RECENT_MINUTES: Final = 5
+LONGEST_BACK_S: Final = 3_600
+"""A page looks at the RECENT_MINUTES minutes before those that cannot have become bad yet, and so far back at most."""
 MIN_BAD_MINUTES: Final = 2
 """A page needs bad events in this many of the last RECENT_MINUTES minutes ..."""
 MIN_BAD: Final = 100
@@ -56,6 +58,20 @@ class WindowSum:
     def later(self, seconds: int) -> "WindowSum":
         """The same, where minutes are due so many seconds later."""
         return replace(self, due_s=max(self.due_s - seconds, 0)) if seconds else self
+
+    def less(self, newest: "WindowSum") -> "WindowSum":
+        """The counts without its newest part; that it was observed still tells no data from no traffic. Raises ValueError when that is no part of it."""
+        whole, part = self.slice, newest.slice
+        return WindowSum(
+            Slice(
+                whole.good - part.good,
+                whole.total - part.total,
+                whole.expected - part.expected,
+                whole.observed,
+            ),
+            self.due_observed_s - newest.due_observed_s,
+            self.due_s - newest.due_s,
+        )
 
     @property
     def coverage(self) -> Fraction | None:

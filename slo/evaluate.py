@@ -32,8 +32,7 @@ def evaluate(
     """
     if not objectives:
         return []
-    lengths = {o.period_s for o in objectives} | {w for o in objectives for p in o.pairs for w in (p.long_s, p.short_s)}
-    rolling = store.rolling(lengths, now)
+    rolling = store.rolling({seconds for o in objectives for seconds in o.lengths}, now)
     before = previous or {}
     return [
         _one(objective, rolling.get(objective.name, NEVER), now, before.get(objective.name)) for objective in objectives
@@ -43,7 +42,7 @@ def evaluate(
 def _one(objective: Objective, rolling: Rolling, now: float, before: Evaluation | None) -> Evaluation:
     held = {pair.pair: pair.severity for pair in before.pairs} if before else {}
     sums = {
-        w: rolling.windows.get(w, WindowSum()).later(objective.whole_s)
+        w: rolling.window(w, objective.late_s).later(objective.whole_s)
         for p in objective.pairs
         for w in (p.long_s, p.short_s)
     }
@@ -62,7 +61,7 @@ def _one(objective: Objective, rolling: Rolling, now: float, before: Evaluation 
         for p in objective.pairs
     ]
     state, severity = overall(readings)
-    whole = rolling.windows.get(objective.period_s, WindowSum())
+    whole = rolling.window(objective.period_s)
     spent = budget(whole.slice, objective.target, objective.period_s, now - rolling.born)
     same = before is not None and (before.state, before.severity) == (state, severity)
     at_ms = int(now * 1000)

@@ -1,6 +1,6 @@
 """Objectives and evaluations as series, so that rules join targets and thresholds in and need not be written anew."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from math import inf
 from typing import Final
 
@@ -18,7 +18,13 @@ from slo.windows import window_name
 
 _STATES: Final = {State.OK: 0, State.FIRING: 1, State.FROZEN: 2}
 _SHARE_WINDOW: Final = "1h"
-_SUMS: Final = ((metrics.GOOD, "good"), (metrics.EXPECTED, "total"), (metrics.OBSERVED, "observed"))
+_SUMS: Final[tuple[tuple[Metric, Callable[[Totals], int]], ...]] = (
+    (metrics.GOOD, lambda t: t.slice.good + t.revised),
+    (metrics.EXPECTED, lambda t: t.slice.total + t.revised),
+    (metrics.REVISIONS, lambda t: t.lately),
+    (metrics.OBSERVED, lambda t: t.slice.observed + t.unseen),
+)
+"""Counters are what the database holds and nothing of this process: they neither go back nor begin anew with it."""
 _Family = GaugeMetricFamily | CounterMetricFamily
 _Labels = tuple[str, ...]
 
@@ -32,7 +38,7 @@ class Exporter(Collector):
         self._labels = {o.name: (o.name, o.pipeline, str(o.population)) for o in objectives}
         self._found: Sequence[Evaluation] = ()
         self._totals: Mapping[str, Totals] = {}
-        self._told: dict[tuple[str, str], int] = {}
+        self._sliced = frozenset(o.name for o in objectives if o.whole_s)
         registry.register(self)
 
     def publish(self, evaluations: Sequence[Evaluation], totals: Mapping[str, Totals]) -> None:
@@ -57,12 +63,15 @@ class Exporter(Collector):
             (metrics.SEVERITY, lambda e: e.severity.rank),
         ):
             yield _gauge(metric, ((self._labels[e.slo], value(e)) for e in found))
+        yield _gauge(metrics.BAD_MINUTES, (((e.slo,), e.bad_minutes) for e in found if e.slo in self._sliced))
         yield _gauge(metrics.MOVED_RATIO, _shares(found))
         last = max((e.at_ms for e in found), default=0)
         yield _gauge(metrics.LAST_EVALUATION, [((), last / 1000)])
 
     def _promises(self) -> Iterator[_Family]:
         yield _gauge(metrics.TARGET, ((self._labels[o.name], float(o.target)) for o in self._objectives))
+        late = ((o.name, max(o.late_s, o.whole_s)) for o in self._objectives)
+        yield _gauge(metrics.LATE, (((name,), float(seconds)) for name, seconds in late if seconds))
         yield _gauge(
             metrics.INFO, (((*self._labels[o.name], str(o.sli), o.owner, o.runbook), 1.0) for o in self._objectives)
         )
@@ -77,20 +86,12 @@ class Exporter(Collector):
         )
 
     def _sums(self, found: Sequence[Evaluation], totals: Mapping[str, Totals]) -> Iterator[_Family]:
-        for metric, name in _SUMS:
+        for metric, counted in _SUMS:
             family = CounterMetricFamily(metric.name.removesuffix("_total"), metric.meaning, labels=metric.labels)
             for e in found:
                 if e.slo in totals:
-                    family.add_metric(
-                        self._labels[e.slo], self._advanced(e.slo, name, getattr(totals[e.slo].slice, name))
-                    )
+                    family.add_metric(self._labels[e.slo], counted(totals[e.slo]))
             yield family
-
-    def _advanced(self, slo: str, name: str, value: int) -> int:
-        """A counter never goes back: after a revision downwards it waits until the sum has caught up."""
-        told = max(self._told.get((slo, name), 0), value)
-        self._told[slo, name] = told
-        return told
 
     @staticmethod
     def _pairs(found: Sequence[Evaluation]) -> Iterator[_Family]:
@@ -122,5 +123,7 @@ def _shares(found: Sequence[Evaluation]) -> Iterator[tuple[_Labels, float]]:
             hour = next((p.total for p in e.pairs if p.long_window == _SHARE_WINDOW), 0)
             counts.setdefault(e.pipeline, {})[e.population] = hour
     for pipeline, by in counts.items():
-        moved, whole = by.get(Audience.MOVED, 0), by.get(Audience.ALL, 0)
-        yield (pipeline,), min(moved / whole, 1.0) if whole else 0.0
+        # not the moved ones' own hour, which ended when theirs were known
+        whole = by.get(Audience.ALL, 0)
+        kept = by.get(Audience.PROTECTED, whole)
+        yield (pipeline,), max(1 - kept / whole, 0.0) if whole else 0.0

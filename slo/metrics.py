@@ -1,7 +1,7 @@
 """The metrics of the SLO room: what the booking counts, what an evaluation found, how the jobs behind them run.
 
-Rules divide `increase(fairlane_slo_good_total[w])` by `increase(fairlane_slo_expected_total[w])`: numerator and denominator are summed apart and divided
-last. Targets and thresholds are series, so that the number of rules does not grow with the number of objectives. `slo` is unique over all pipelines.
+Rules take `increase(fairlane_slo_expected_total[w])` less that of `fairlane_slo_good_total`, which is the bad, and divide it by the first less that of
+`fairlane_slo_revised_total`, which is what was due: numerator and denominator are summed apart and divided last. Targets and thresholds are series, so that the number of rules does not grow with the number of objectives. `slo` is unique over all pipelines.
 """
 
 from typing import Final
@@ -23,14 +23,21 @@ GOOD: Final = Metric(
     "counter",
     _SLO,
     "events or seconds",
-    "Good events, or good seconds of a time-slice objective",
+    "Good events, or good seconds of a time-slice objective. It never goes back: what a revision takes back is raised again, here and in the expected alike",
 )
 EXPECTED: Final = Metric(
     "fairlane_slo_expected_total",
     "counter",
     _SLO,
     "events or seconds",
-    "Events that are due (resolved, or unresolved past the deadline), or observed seconds: what good is divided by",
+    "Events that are due (resolved, or unresolved past the deadline), or observed seconds. Less the good ones it is what was bad, exactly",
+)
+REVISIONS: Final = Metric(
+    "fairlane_slo_revised_total",
+    "counter",
+    _SLO,
+    "events or seconds",
+    "What good and expected were raised by, so that revisions of minutes of the last hour did not make them go back: take it off before dividing",
 )
 OBSERVED: Final = Metric(
     "fairlane_slo_observed_seconds_total",
@@ -80,6 +87,20 @@ EXHAUSTION: Final = Metric(
     _SLO,
     "seconds",
     "Time until the budget is spent at the present burn rate; +Inf when nothing burns",
+)
+LATE: Final = Metric(
+    "fairlane_slo_late_seconds",
+    "gauge",
+    ("slo",),
+    "seconds",
+    "By how much later than others the minutes of an objective are known, where they are: its time slices or its deadline are long",
+)
+BAD_MINUTES: Final = Metric(
+    "fairlane_slo_bad_minutes",
+    "gauge",
+    ("slo",),
+    "minutes",
+    "Minutes with something bad among the last five that are known, only of objectives whose time slices are longer than a minute: their minutes come together",
 )
 STATE: Final = Metric("fairlane_slo_state", "gauge", _SLO, "0 ok, 1 firing, 2 frozen", "What the last evaluation found")
 SEVERITY: Final = Metric(
@@ -196,6 +217,7 @@ METRICS: Final[tuple[Metric, ...]] = (
     INFO,
     GOOD,
     EXPECTED,
+    REVISIONS,
     OBSERVED,
     BURN,
     COVERAGE,
@@ -203,6 +225,8 @@ METRICS: Final[tuple[Metric, ...]] = (
     BUDGET_LEFT,
     BUDGET_LEFT_SECONDS,
     EXHAUSTION,
+    LATE,
+    BAD_MINUTES,
     STATE,
     SEVERITY,
     MOVED_RATIO,

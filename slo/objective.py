@@ -6,6 +6,7 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import Final
 
+from slo.burn import LONGEST_BACK_S
 from slo.calendar import Calendar
 from slo.errors import ConfigError
 from slo.slices import SLICE_S
@@ -93,8 +94,18 @@ class Objective:
             raise ConfigError(f"objective '{self.name}': window_days must be 1 or more, not {self.window_days}")
         try:
             check(self.pairs, self.target, self.timeslices.slice_s if self.timeslices is not None else SLICE_S)
+            self._check_reach()
         except ConfigError as error:
             raise ConfigError(f"objective '{self.name}': {error}") from None
+
+    def _check_reach(self) -> None:
+        if (slice_s := self.whole_s + SLICE_S) % SLICE_S or slice_s > LONGEST_BACK_S:
+            raise ConfigError(f"a time slice is whole minutes, at most {LONGEST_BACK_S // 60} of them, not {slice_s} s")
+        if self.late_s > LONGEST_BACK_S:
+            raise ConfigError(
+                f"events due {self.threshold:g} s after capture are known to be bad {self.late_s} s after their minute begins; a page looks back {LONGEST_BACK_S} s at most. "
+                f"Promise {LONGEST_BACK_S - GRACE_S - SLICE_S} s or less"
+            )
 
     @property
     def unit(self) -> str:
@@ -103,8 +114,14 @@ class Objective:
 
     @property
     def late_s(self) -> int:
-        """Seconds by which the last minutes tell of bad events: 0, or for a threshold over a minute the threshold and the grace (nothing is bad before)."""
-        return int(self.threshold) + GRACE_S if self.sli is Sli.FRESHNESS and self.threshold > GRACE_S else 0
+        """Seconds by which minutes tell late of bad events: 0, or for a threshold over a minute the minute, the threshold and the grace (nothing is bad before)."""
+        return SLICE_S + int(self.threshold) + GRACE_S if self.sli is Sli.FRESHNESS and self.threshold > GRACE_S else 0
+
+    @property
+    def lengths(self) -> frozenset[int]:
+        """Seconds of every rolling sum that it is judged by: where outcomes are known `late_s` late, its alert windows end so much earlier."""
+        alerts = {s + self.late_s for pair in self.pairs for s in (pair.long_s, pair.short_s)}
+        return frozenset(alerts | {self.period_s} | ({self.late_s} if self.late_s else set()))
 
     @property
     def open_s(self) -> int:

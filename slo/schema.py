@@ -56,8 +56,11 @@ TOTALS: Final = Table(
     Column("total", BigInteger, nullable=False),
     Column("expected", BigInteger, nullable=False),
     Column("observed", BigInteger, nullable=False),
+    Column("revised", BigInteger, nullable=False, server_default="0"),
+    Column("revised_late", BigInteger, nullable=False, server_default="0"),
+    Column("unseen", BigInteger, nullable=False, server_default="0"),
 )
-"""Sums since the objective's first second: what the monotone counters show."""
+"""Sums since the objective's first second, and what revisions took back of them, so that counters made of both never go back (`slo.store.Totals`)."""
 
 EVALUATIONS: Final = Table(
     "evaluations",

@@ -1,14 +1,20 @@
 """What SQLite and PostgreSQL say differently: upserts, and who may write."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import Connection, Engine, Table
 from sqlalchemy.dialects import postgresql, sqlite
 
 Row = Mapping[str, Any]
+Beside = Callable[[Connection], object]
+"""Writes what belongs to a change within the change's own transaction: both are there, or neither. What it raises undoes both."""
 
 _CHUNK = 500
+
+
+def alone(_: Connection, /) -> None:
+    """Nothing is written beside a change."""
 
 
 def writer(engine: Engine) -> Engine:

@@ -65,6 +65,8 @@ class _Plan:
     window: dict[int, int]
     place: Counts
     """(2, objectives, pairs): row of the long and of the short window."""
+    newest: Counts
+    """(objectives,): row of what both do not hold, because it is not known yet; the last row, which is empty, for most."""
     there: Bools
     """(objectives, pairs): False where an objective has fewer pairs."""
     factor: Floats
@@ -98,11 +100,13 @@ class Bench:
         there, page = np.zeros(shape, dtype=np.bool_), np.zeros(shape, dtype=np.bool_)
         for n, some in enumerate(pairs):
             for k, pair in enumerate(some):
-                place[:, n, k] = window[pair.long_s], window[pair.short_s]
+                late_s = objectives[n].late_s
+                place[:, n, k] = window[pair.long_s + late_s], window[pair.short_s + late_s]
                 factor[n, k], there[n, k], page[n, k] = float(pair.factor), True, pair.tier is Tier.PAGE
         self._plan = _Plan(
             window,
             place,
+            np.array([window[o.late_s] if o.late_s else len(window) for o in objectives], dtype=np.int64),
             there,
             factor,
             page,
@@ -116,8 +120,7 @@ class Bench:
 
     def windows(self) -> set[int]:
         """Every window (seconds) that is needed."""
-        pairs = {p for o in self.objectives for p in o.pairs}
-        return {o.period_s for o in self.objectives} | {w for p in pairs for w in (p.long_s, p.short_s)}
+        return {seconds for lengths in {o.lengths for o in self.objectives} for seconds in lengths}
 
     def judge(
         self, sums: Sums, before: Standing | None = None, calendars: Mapping[str, PeriodSum] | None = None
@@ -131,20 +134,22 @@ class Bench:
         known = {name: n for n, name in enumerate(sums.names)}
         where = np.fromiter((known.get(o.name, -1) for o in self.objectives), np.int64, size)
         booked = where >= 0
-        counts = np.zeros((len(plan.window), 4, size), dtype=np.int64)
-        due_observed, due = (np.zeros((len(plan.window), size), dtype=np.int64) for _ in range(2))
+        counts = np.zeros((len(plan.window) + 1, 4, size), dtype=np.int64)
+        due_observed, due = (np.zeros((len(plan.window) + 1, size), dtype=np.int64) for _ in range(2))
         for seconds, row in plan.window.items():
             counts[row][:, booked] = sums.windows[seconds][:, where[booked]]
             due_observed[row, booked] = sums.due_observed[seconds][where[booked]]
             due[row, booked] = sums.due[seconds][where[booked]]
-        due = np.maximum(due - plan.whole_s[None, :], 0)
         columns = np.arange(size)[None, :, None]
-        total = counts[plan.place, TOTAL, columns]
-        bad = total - counts[plan.place, GOOD, columns]
+        newest = plan.newest[None, :, None]
+        good, total = (counts[plan.place, row, columns] - counts[newest, row, columns] for row in (GOOD, TOTAL))
+        bad = total - good
         allowed = plan.allowed[None, :, None]
         nothing = np.full(total.shape, np.nan)
         burn = np.divide(bad, total * allowed, out=nothing.copy(), where=total > 0)
-        seen, needed = due_observed[plan.place, columns], due[plan.place, columns]
+        seen = due_observed[plan.place, columns] - due_observed[newest, columns]
+        needed = due[plan.place, columns] - due[newest, columns] - plan.whole_s[None, :, None]
+        needed = np.maximum(needed, 0)
         coverage = np.minimum(np.divide(seen, needed, out=nothing.copy(), where=needed > 0), 1.0)
         share = MIN_COVERAGE
         thin = np.minimum(seen, needed) * share.denominator < needed * share.numerator
@@ -215,8 +220,8 @@ class Bench:
         reading = judge(
             pair,
             objective.target,
-            rolling.windows[pair.long_s].later(objective.whole_s),
-            rolling.windows[pair.short_s].later(objective.whole_s),
+            rolling.window(pair.long_s, objective.late_s).later(objective.whole_s),
+            rolling.window(pair.short_s, objective.late_s).later(objective.whole_s),
             bad_minutes,
             SEVERITIES[held],
             partly_frozen=partly,

@@ -1,13 +1,13 @@
 """Where slices are kept: SQLite or PostgreSQL through SQLAlchemy Core. Windows are summed in SQL."""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Any, Final
 
 from sqlalchemy import BigInteger, Connection, Engine, Integer, and_, bindparam, case, delete, func, select
 
-from slo.burn import RECENT_MINUTES, WindowSum
+from slo.burn import LONGEST_BACK_S, RECENT_MINUTES, WindowSum
 from slo.clock import Clock, SystemClock
 from slo.resolution import RESOLUTIONS, cut, window_begin
 from slo.schema import BOOKED, JOURNAL, SLICES, TOTALS
@@ -20,22 +20,32 @@ LONGEST_DAY_S: Final = 26 * 3_600
 """Booked minutes are kept so much longer: a local day that may still be revised has all of its minutes."""
 DUE_S: Final = 60
 """A minute's slice is due this long after its end: before that its absence says nothing."""
-KEEP_MINUTES: Final = 40
-"""Minutes whose bad ones are told one by one: a moved token's are known after 16."""
+KEEP_MINUTES: Final = LONGEST_BACK_S // SLICE_S + RECENT_MINUTES
+"""Minutes whose bad ones are told one by one: those of the longest time slice are known an hour after its first one."""
 SLACK_S: Final = 7_200
 """Slices are merged this much later than windows need them: running sums that were not kept up for a while still find what leaves."""
 JOURNAL_S: Final = 7_200
 """How long the journal is kept."""
+LATELY_S: Final = 3_600
+"""A revision of a minute that is not older: the windows over which anybody is woken hold what it takes back."""
 
 _COUNTS: Final = ("good", "total", "expected", "observed")
+_RAISED: Final = ("revised", "revised_late", "unseen")
 
 
 @dataclass(frozen=True, slots=True)
 class Totals:
-    """Sums since `born` (Unix seconds)."""
+    """Sums since `born` (Unix seconds), and three sums that only grow, so that counters made of both never go back.
+
+    `revised` is what good and total must be raised by, both alike: bad events are exact. `lately` is its part that revisions of minutes of the last
+    LATELY_S added. `unseen` is what observed must be raised by.
+    """
 
     born: int
     slice: Slice
+    revised: int = 0
+    lately: int = 0
+    unseen: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +55,11 @@ class Rolling:
     windows: Mapping[int, WindowSum]
     bad_at: tuple[int, ...]
     born: int
+
+    def window(self, seconds: int, late_s: int = 0) -> WindowSum:
+        """The window of so many seconds that ended `late_s` ago; nothing when it is not there."""
+        whole = self.windows.get(seconds + late_s, WindowSum())
+        return whole.less(self.windows.get(late_s, WindowSum())) if late_s else whole
 
     def bad_minutes(self, now: float, late_s: int = 0, open_s: int = 0) -> int:
         """How many of the RECENT_MINUTES minutes before `now` less `late_s` had something bad; those of the last `open_s` seconds count besides."""
@@ -60,6 +75,28 @@ class Booking:
     at: int
     slice: Slice
     born: int
+
+
+@dataclass(slots=True)
+class _Change:
+    """What one transaction adds to an objective's totals: of minutes of the last LATELY_S, and of older ones."""
+
+    born: int
+    lately: dict[str, int] = field(default_factory=lambda: dict.fromkeys(_COUNTS, 0))
+    late: dict[str, int] = field(default_factory=lambda: dict.fromkeys(_COUNTS, 0))
+
+    def take(self, booking: "Booking", delta: Mapping[str, int], *, late: bool) -> None:
+        self.born = min(self.born, booking.born)
+        side = self.late if late else self.lately
+        for name, more in delta.items():
+            side[name] += more
+
+    def row(self, slo: str) -> dict[str, Any]:
+        """As `upsert` adds it. Raising both sides by what either goes back keeps each side's sums, and so their sum, from going back."""
+        sums = {name: self.lately[name] + self.late[name] for name in _COUNTS}
+        lately, late = (max(0, -side["good"], -side["total"]) for side in (self.lately, self.late))
+        raised = {"revised": lately + late, "revised_late": late, "unseen": max(0, -sums["observed"])}
+        return {"slo": slo, "born": self.born, **sums, **raised}
 
 
 class SliceStore:
@@ -92,7 +129,7 @@ class SliceStore:
         coarse: list[dict[str, Any]] = []
         journal: list[dict[str, Any]] = []
         booked_s = int(self._clock.now())
-        totals: dict[str, dict[str, Any]] = {}
+        totals: dict[str, _Change] = {}
         for key, booking in changed.items():
             old = known.get(key, Slice())
             delta = {name: getattr(booking.slice, name) - getattr(old, name) for name in _COUNTS}
@@ -101,18 +138,14 @@ class SliceStore:
                 coarse.append({"b_slo": key[0], **merged[key], **{f"d_{name}": n for name, n in delta.items()}})
             else:
                 fine.append(_row(booking.slo, booking.at, SLICE_S, booking.slice))
-            total = totals.setdefault(
-                booking.slo, {"slo": booking.slo, "born": booking.born, **dict.fromkeys(_COUNTS, 0)}
-            )
-            total["born"] = min(total["born"], booking.born)
-            for name in _COUNTS:
-                total[name] += delta[name]
+            total = totals.setdefault(booking.slo, _Change(booking.born))
+            total.take(booking, delta, late=booking.at < booked_s - LATELY_S)
         upsert(conn, SLICES, fine)
         if coarse:
             conn.execute(_REVISE, coarse)
         upsert(conn, BOOKED, [{"slo": b.slo, "at": b.at, **_counts(b.slice)} for b in changed.values()])
         conn.execute(JOURNAL.insert(), journal)
-        self._add_totals(conn, list(totals.values()))
+        self._add_totals(conn, [change.row(slo) for slo, change in totals.items()])
         return list(changed.values())
 
     @staticmethod
@@ -149,7 +182,7 @@ class SliceStore:
 
     @staticmethod
     def _add_totals(conn: Connection, rows: list[dict[str, Any]]) -> None:
-        upsert(conn, TOTALS, rows, add=_COUNTS, keep=("born",))
+        upsert(conn, TOTALS, rows, add=(*_COUNTS, *_RAISED), keep=("born",))
         for row in rows:
             older = TOTALS.update().where(TOTALS.c.slo == row["slo"], TOTALS.c.born > row["born"])
             conn.execute(older.values(born=row["born"]))
@@ -195,7 +228,16 @@ class SliceStore:
         """Sums of each objective since it was born."""
         with self._read.connect() as conn:
             rows = conn.execute(select(TOTALS)).all()
-        return {row.slo: Totals(row.born, Slice(row.good, row.total, row.expected, row.observed)) for row in rows}
+        return {
+            row.slo: Totals(
+                row.born,
+                Slice(row.good, row.total, row.expected, row.observed),
+                row.revised,
+                row.revised - row.revised_late,
+                row.unseen,
+            )
+            for row in rows
+        }
 
     def booked(self, slo: str, minutes: Collection[int]) -> set[int]:
         """Which of the minutes (Unix seconds of their start) were booked before; they must not be older than LEDGER_S."""

@@ -32,6 +32,7 @@ def objective(
     series = [
         Series(metrics.GOOD.name, SLO, good),
         Series(metrics.EXPECTED.name, SLO, expected),
+        Series(metrics.REVISIONS.name, SLO, f"0x{samples}"),
         Series(metrics.TARGET.name, SLO, target or f"0.999x{samples}"),
         Series(metrics.LAST_EVALUATION.name, {}, f"0+30x{samples}"),
     ]
@@ -166,6 +167,13 @@ def test_three_failures_in_a_quiet_night_make_a_ticket_not_a_page(tmp_path: Path
         Expect("14m", burn.PAGE),
         Expect("14m", burn.TICKET, pairs("1h/5m", "6h/30m", "1d/2h", "3d/6h")),
     )
+
+
+def test_minutes_that_are_counted_between_two_scrapes_are_seen(tmp_path: Path) -> None:
+    """Scraped each 25 s, a hundred bad ones come between the last scrape of a minute and the first of the next: four of five minutes are bad."""
+    due = [100 * sum(before % 12 in {3, 5, 8, 10} for before in range(n + 1)) for n in range(60)]
+    series = objective("0x59", " ".join(map(str, due)), samples=60)
+    execute(tmp_path, rules(AlertSettings()), series, [Expect("15m", burn.PAGE, FIRES)], interval="25s")
 
 
 def test_a_slow_burn_makes_a_ticket(tmp_path: Path) -> None:

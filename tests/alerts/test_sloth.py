@@ -108,6 +108,7 @@ def test_the_rules_alert_where_sloths_expression_does(tmp_path: Path, bad: str, 
     series = [
         Series(metrics.GOOD.name, labels, f"0+{good}x140"),
         Series(metrics.EXPECTED.name, labels, f"0+{total}x140"),
+        Series(metrics.REVISIONS.name, labels, "0x140"),
         Series(metrics.TARGET.name, labels, "0.999x140"),
         Series(metrics.LAST_EVALUATION.name, {}, "0+30x140"),
     ]

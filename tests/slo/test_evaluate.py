@@ -9,12 +9,13 @@ from prometheus_client import CollectorRegistry
 from sqlalchemy import Engine
 
 from slo.burn import Severity, State
+from slo.clock import ManualClock
 from slo.errors import ConfigError
 from slo.evaluate import evaluate
 from slo.evaluation import Evaluation
 from slo.export import Exporter
 from slo.history import History
-from slo.objective import Objective, Sli
+from slo.objective import Audience, Objective, Sli
 from slo.presets import pipeline_objectives
 from slo.running import RunningSums
 from slo.slices import Slice
@@ -169,7 +170,7 @@ def test_worst_comes_first(engine: Engine) -> None:
 
 
 def test_series_for_prometheus_never_go_back(engine: Engine) -> None:
-    store, registry = SliceStore(engine), CollectorRegistry()
+    store, registry = SliceStore(engine, ManualClock(NOW)), CollectorRegistry()
     exporter = Exporter(registry, [OBJECTIVE])
 
     def value(name: str, **more: str) -> float | None:
@@ -190,12 +191,71 @@ def test_series_for_prometheus_never_go_back(engine: Engine) -> None:
     book(store, 10, 0, 20, 90)
     exporter.publish([find(store)], store.totals())
     assert value("fairlane_slo_expected_total", **whole) == 1000
+    assert value("fairlane_slo_good_total", **whole) == 300, "a hundred bad ones fewer"
+    assert value("fairlane_slo_revised_total", **whole) == 100
     book(store, 10, 0, 20, 110)
     exporter.publish([find(store)], store.totals())
-    assert value("fairlane_slo_expected_total", **whole) == 1100
+    assert value("fairlane_slo_expected_total", **whole) == 1200
+    assert value("fairlane_slo_good_total", **whole) == 300
+    assert value("fairlane_slo_revised_total", **whole) == 100, "what is left is what is due: 1100"
+
+
+MOVED = Objective("moved", "events", Sli.FRESHNESS, Decimal("0.99"), 900, Audience.MOVED)
+
+
+def test_what_is_known_late_is_told(engine: Engine) -> None:
+    store, registry = SliceStore(engine, ManualClock(NOW)), CollectorRegistry()
+    exporter = Exporter(registry, [SLICED, replace(SLICED, name="b", timeslices=Timeslices(60)), OBJECTIVE, MOVED])
+    book(store, 120, 5, 0, 60)
+    exporter.publish(evaluate([SLICED], store, NOW), store.totals())
+    told = {
+        (sample.name, sample.labels["slo"]): sample.value
+        for family in registry.collect()
+        for sample in family.samples
+        if sample.name in {"fairlane_slo_bad_minutes", "fairlane_slo_late_seconds"}
+    }
+    assert told == {
+        ("fairlane_slo_bad_minutes", "a"): 9,
+        ("fairlane_slo_late_seconds", "a"): 540,
+        ("fairlane_slo_late_seconds", "moved"): 1_020,
+    }
 
 
 def test_a_pipelines_own_set_is_evaluated_at_once(engine: Engine) -> None:
     found = evaluate(pipeline_objectives("events"), SliceStore(engine), NOW)
     assert [e.state for e in found] == [State.FROZEN] * len(pipeline_objectives("events"))
     assert evaluate([], SliceStore(engine), NOW) == []
+
+
+def test_moved_tokens_windows_end_when_their_outcomes_are_known(engine: Engine) -> None:
+    """Half of the last twenty minutes' events have no outcome yet, and half of those before were never visible: both windows are bad."""
+    store = SliceStore(engine, ManualClock(NOW))
+    first = NOW // 60 * 60
+    minutes = [(first - ago * 60, 100 if ago >= MOVED.late_s // 60 else 50) for ago in range(120)]
+    store.book([Booking("moved", at, Slice(50, due, 100, 60), first - 7200) for at, due in minutes])
+    (found,) = evaluate([MOVED], store, NOW)
+    fast = {p.pair: p for p in found.pairs}["1h/5m"]
+    assert (fast.short_burn, fast.long_burn, fast.bad, fast.severity) == (50.0, 50.0, 3_000, Severity.PAGE)
+    assert fast.short_coverage == 1
+
+
+def test_before_the_first_late_outcomes_there_is_no_traffic_and_not_no_data(engine: Engine) -> None:
+    store = SliceStore(engine, ManualClock(NOW))
+    first = NOW // 60 * 60
+    store.book([Booking("moved", first - ago * 60, Slice(0, 0, 100, 60), first - 300) for ago in range(5)])
+    (found,) = evaluate([MOVED], store, NOW)
+    assert {p.state for p in found.pairs} == {State.OK}
+
+
+def test_the_share_of_moved_traffic_is_that_of_the_last_hour(engine: Engine) -> None:
+    """Tokens were moved five minutes ago, and half of the traffic is theirs."""
+    objectives = [o for o in pipeline_objectives("events") if o.sli is Sli.FRESHNESS]
+    store, registry = SliceStore(engine, ManualClock(NOW)), CollectorRegistry()
+    exporter = Exporter(registry, objectives)
+    first = NOW // 60 * 60
+    events = {Audience.ALL: (100, 100), Audience.PROTECTED: (100, 50), Audience.MOVED: (0, 50)}
+    for o in objectives:
+        counts = [(ago, events[o.population][ago < 6]) for ago in range(120)]
+        store.book([Booking(o.name, first - ago * 60, Slice(n, n, n, 60), first - 7200) for ago, n in counts])
+    exporter.publish(evaluate(objectives, store, NOW), store.totals())
+    assert registry.get_sample_value("fairlane_slo_moved_traffic_ratio", {"pipeline": "events"}) == pytest.approx(0.05)

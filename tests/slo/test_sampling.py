@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from slo.sampling import by_timeslices, increase, ratio_slice, raw_slice, total
+from slo.sampling import by_timeslices, increase, part, ratio_slice, raw_slice, total
 from slo.slices import Slice, add_up
 from slo.source import Op, Timeslices
 
@@ -31,6 +31,80 @@ def test_a_minute_with_one_end_missing_is_not_seen() -> None:
     assert increase([{0: 1.0, 120: 3.0}], 60) is None
     assert total([{0: 1.0}], 0) is None
     assert total([{60: 4.0}, {60: 2.0}], 0) == 6.0
+
+
+def test_what_is_no_number_is_left_out_of_a_sum() -> None:
+    assert increase([{0: NAN, 60: 1.0}, {0: 1.0, 60: 3.0}], 0) == 2.0
+    assert increase([{0: 1.0, 60: NAN}], 0) is None
+    assert total([{60: NAN}, {60: 2.0}], 0) == 2.0
+    assert total([{60: NAN}], 0) is None
+
+
+NAN = float("nan")
+ALL = {0: 100.0, 60: 110.0, 120: 120.0, 180: 130.0}
+
+
+@pytest.mark.parametrize(
+    ("name", "some", "whole", "expected"),
+    [
+        ("all is there", [{0: 5.0, 60: 9.0}], [ALL], 4.0),
+        ("no such series: it never happened", [], [ALL], 0.0),
+        ("none in this minute, nor in the one before", [{-60: 5.0}], [ALL], 0.0),
+        ("nothing was seen at all", [], [], None),
+        ("all was not seen at the minute's begin", [], [{60: 1.0, 120: 2.0}], None),
+        ("all was not seen at the minute's end", [], [{0: 1.0}], None),
+        ("it comes up: from zero", [{60: 7.0}], [ALL], 7.0),
+        ("it comes back: from where it was", [{-120: 900.0, 60: 903.0}], [ALL], 3.0),
+        ("it comes back after a restart: from zero", [{-120: 900.0, 60: 3.0}], [ALL], 3.0),
+        ("it comes up together with some of all: nobody knows where they began", [{60: 7.0}], [ALL, {60: 7.0}], 0.0),
+        ("it has just gone: it may only be late", [{0: 5.0}], [{0: 100.0, 60: 110.0}], None),
+        ("it has gone and stays away", [{0: 5.0}], [ALL], 0.0),
+        ("it was away for one sample", [{0: 5.0, 120: 9.0}], [ALL], None),
+        ("one series has gone, an other is there", [{0: 5.0}, {0: 1.0, 60: 2.0}], [ALL], 1.0),
+        ("no number is not nothing", [{0: NAN, 60: NAN}], [ALL], None),
+        ("no number at its end", [{0: 5.0, 60: NAN}], [ALL], None),
+    ],
+)
+def test_counters_that_have_no_series(
+    name: str, some: list[dict[int, float]], whole: list[dict[int, float]], expected: float | None
+) -> None:
+    assert part(some, whole, 0, counter=True) == expected
+
+
+@pytest.mark.parametrize(
+    ("name", "some", "whole", "expected"),
+    [
+        ("all is there", [{60: 9.0}], [{60: 10.0}], 9.0),
+        ("nothing in this minute", [{0: 9.0, 120: 9.0}], [{60: 10.0}], 0.0),
+        ("no such series", [], [{60: 10.0}], 0.0),
+        ("all was not seen either", [], [{0: 10.0}], None),
+        ("no number is not nothing", [{60: NAN}], [{60: 10.0}], None),
+        ("one of two is no number", [{60: NAN}, {60: 4.0}], [{60: 10.0}], 4.0),
+    ],
+)
+def test_counts_that_have_no_series(
+    name: str, some: list[dict[int, float]], whole: list[dict[int, float]], expected: float | None
+) -> None:
+    assert part(some, whole, 0, counter=False) == expected
+
+
+@given(
+    begins=st.integers(0, 8),
+    ends=st.integers(0, 8),
+    steps=st.lists(st.integers(0, 50), min_size=10, max_size=10),
+    start=st.integers(0, 1000),
+)
+def test_a_counter_that_comes_late_and_goes_early_counts_no_more_than_it_grew(
+    begins: int, ends: int, steps: list[int], start: int
+) -> None:
+    grown = [start + sum(steps[: n + 1]) for n in range(10)]
+    whole = [{60 * n: float(1000 * n) for n in range(10)}]
+    some = [{60 * n: float(grown[n]) for n in range(min(begins, ends), max(begins, ends))}]
+    found = [part(some, whole, 60 * n, counter=True) for n in range(9)]
+    there = [n for n in range(10) if 60 * n in some[0]]
+    # one that is there from the first sample on has a past that is nobody's business here
+    zero = 0 if not there or there[0] else grown[0]
+    assert sum(value or 0 for value in found) == (grown[there[-1]] - zero if there else 0)
 
 
 @pytest.mark.parametrize(

@@ -50,13 +50,27 @@ def window(draw: st.DrawFn, length: int) -> WindowSum:
     return WindowSum(Slice(total - bad, total, total, observed), max(seen, 0), due)
 
 
+def both(newest: WindowSum, older: WindowSum) -> WindowSum:
+    return WindowSum(
+        newest.slice + older.slice,
+        newest.due_observed_s + older.due_observed_s,
+        newest.due_s + older.due_s,
+    )
+
+
 @st.composite
 def rollings(draw: st.DrawFn) -> dict[str, Rolling]:
-    lengths = sorted(Bench(OBJECTIVES).windows())
     minute = int(NOW) // 60 * 60
+
+    def windows(o: Objective) -> dict[int, WindowSum]:
+        """Of one whose outcomes come late each holds what is not known yet, and something before it."""
+        newest = draw(window(o.late_s)) if o.late_s else WindowSum()
+        found = {w: draw(window(w)) for w in sorted(Bench(OBJECTIVES).windows())}
+        return {w: both(newest, one) if w > o.late_s else newest for w, one in found.items()}
+
     return {
         o.name: Rolling(
-            {w: draw(window(w)) for w in lengths},
+            windows(o),
             tuple(
                 sorted(minute - 60 * n for n in draw(st.sets(st.sampled_from([0, 1, 2, 4, 5, 6, 17, 18, 20, 22, 39]))))
             ),

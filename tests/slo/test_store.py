@@ -3,8 +3,12 @@
 import random
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from sqlalchemy import Engine, select
 
+from fairlane.database import open_database
+from slo.clock import ManualClock
 from slo.schema import SLICES
 from slo.slices import Slice, add_up
 from slo.store import SLACK_S, Booking, SliceStore
@@ -57,6 +61,51 @@ def test_birth_is_to_the_second(engine: Engine) -> None:
     store.book([one(minute(ago=2), 60, 60)])
     hour = store.rolling([HOUR], NOW)["a"].windows[HOUR]
     assert (hour.due_observed_s, hour.due_s, hour.coverage) == (80, 80, 1)
+
+
+revision = st.tuples(st.integers(0, 200), st.integers(0, 50), st.integers(0, 50), st.integers(0, 60))
+
+
+@settings(max_examples=60, deadline=None)
+@given(commits=st.lists(st.lists(revision, min_size=1, max_size=4, unique_by=lambda r: r[0]), min_size=1, max_size=15))
+def test_counters_of_what_is_kept_never_go_back_and_their_difference_is_what_was_bad(
+    commits: list[list[tuple[int, int, int, int]]],
+) -> None:
+    """Minutes of the last hour and older ones, booked and revised in any order; nothing is remembered but what the database holds."""
+    engine = open_database("sqlite://")
+    store = SliceStore(engine, ManualClock(NOW))
+    before = (0, 0, 0, 0)
+    try:
+        for commit in commits:
+            store.book(
+                [
+                    Booking("a", minute(ago=ago), Slice(good, good + bad, good + bad, observed), minute(ago=200))
+                    for ago, good, bad, observed in commit
+                ]
+            )
+            now = store.totals()["a"]
+            counters = (
+                now.slice.good + now.revised,
+                now.slice.total + now.revised,
+                now.slice.observed + now.unseen,
+                now.lately,
+            )
+            assert all(new >= old for new, old in zip(counters, before, strict=True))
+            assert 0 <= now.lately <= now.revised
+            before = counters
+    finally:
+        engine.dispose()
+
+
+def test_what_old_revisions_take_back_is_not_told_as_recent(engine: Engine) -> None:
+    store = SliceStore(engine, ManualClock(NOW))
+    store.book([one(minute(ago=ago), 100, 100) for ago in (5, 90)])
+    store.book([one(minute(ago=5), 90, 95)])
+    store.book([one(minute(ago=90), 40, 40)])
+    found = store.totals()["a"]
+    assert (found.revised, found.lately) == (70, 10)
+    store.book([one(minute(ago=5), 70, 95), one(minute(ago=4), 30, 30)])
+    assert store.totals()["a"].revised == 70, "what comes in the same commit makes up for it"
 
 
 def test_merging_keeps_every_sum_and_runs_again_without_effect(engine: Engine) -> None:

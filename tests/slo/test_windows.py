@@ -8,6 +8,7 @@ import pytest
 from slo.errors import ConfigError
 from slo.objective import Audience, Objective, Sli
 from slo.presets import pipeline_objectives
+from slo.source import Timeslices
 from slo.windows import FAST_SLOW, Pair, Tier, check, preset, window_name
 
 
@@ -57,6 +58,26 @@ def test_an_objective_says_which_one_is_refused() -> None:
         Objective("A b", "events", Sli.LAG, Decimal("0.99"), 10)
     with pytest.raises(ConfigError, match="window_days"):
         Objective("x", "events", Sli.LAG, Decimal("0.99"), 10, window_days=0)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "reason"),
+    [(7_200, "at most 60 of them, not 7200 s"), (90, "whole minutes, at most 60 of them, not 90 s")],
+)
+def test_a_time_slice_is_whole_minutes_up_to_an_hour(seconds: int, reason: str) -> None:
+    wide = (Pair(5 * 86_400, 86_400, Fraction(2), Tier.PAGE),)
+    assert (
+        Objective("x", "p", Sli.EXTERNAL, Decimal("0.99"), 0, custom=wide, timeslices=Timeslices(3_600)).whole_s
+        == 3_540
+    )
+    with pytest.raises(ConfigError, match=f"objective 'x': .*{reason}"):
+        Objective("x", "p", Sli.EXTERNAL, Decimal("0.99"), 0, custom=wide, timeslices=Timeslices(seconds))
+
+
+def test_a_deadline_beyond_what_a_page_looks_back_is_refused() -> None:
+    assert Objective("x", "p", Sli.FRESHNESS, Decimal("0.99"), 3_480).late_s == 3_600
+    with pytest.raises(ConfigError, match=r"objective 'x': events due 3540 s after capture.*Promise 3480 s or less"):
+        Objective("x", "p", Sli.FRESHNESS, Decimal("0.99"), 3_540)
 
 
 def test_a_pipeline_comes_with_its_objectives() -> None:

@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
+from decimal import Decimal
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
@@ -27,9 +28,11 @@ from slo.capacity.store import Samples
 from slo.catalogue import Metric
 from slo.clock import ManualClock
 from slo.export import Exporter
+from slo.objective import Objective, Sli
 from slo.presets import pipeline_objectives
 from slo.round import Rounds
 from slo.slices import Slice
+from slo.source import Timeslices
 from slo.store import Booking, SliceStore
 from tests.support.limits import BUDGETS, LIMITS, NOW, fill
 
@@ -64,8 +67,9 @@ OF_METRIC: Mapping[tuple[str, str], tuple[str, ...]] = {
 EXPORTED = frozenset(
     metric.name
     for metric in (
-        *(slo.TARGET, slo.INFO, slo.GOOD, slo.EXPECTED, slo.OBSERVED, slo.BURN, slo.COVERAGE, slo.THRESHOLD),
-        *(slo.BUDGET_LEFT, slo.BUDGET_LEFT_SECONDS, slo.EXHAUSTION, slo.STATE, slo.SEVERITY, slo.MOVED_RATIO),
+        *(slo.TARGET, slo.INFO, slo.GOOD, slo.EXPECTED, slo.REVISIONS, slo.OBSERVED, slo.BURN, slo.COVERAGE),
+        *(slo.THRESHOLD, slo.BUDGET_LEFT, slo.BUDGET_LEFT_SECONDS, slo.EXHAUSTION, slo.LATE, slo.BAD_MINUTES),
+        *(slo.STATE, slo.SEVERITY, slo.MOVED_RATIO),
         slo.LAST_EVALUATION,
         *(metric for metric in capacity.METRICS if metric is not capacity.SAMPLE_ERRORS),
     )
@@ -92,7 +96,8 @@ class World:
                 made = getattr(metric, metric.type)(self.registry)
                 sets = list(itertools.product(*(values_of(metric, label) for label in metric.labels)))
                 self._made.append((metric, made, sets))
-        objectives = pipeline_objectives("events")
+        journey = Objective("journey", "events", Sli.EXTERNAL, Decimal("0.99"), 0, timeslices=Timeslices(120))
+        objectives = (*pipeline_objectives("events"), journey)
         clock, store = ManualClock(time.time()), SliceStore(engine)
         last = int(clock.now()) // 60 * 60 - 60
         for objective in objectives:

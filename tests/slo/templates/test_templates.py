@@ -159,11 +159,8 @@ def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 @pytest.mark.prometheus
 def test_each_counts_what_it_promises_on_a_known_past(url: str) -> None:
     reader = Prometheus(timeout_s=10)
-    try:
-        found: dict[str, Objective] = {o.name: o for o in examples(url).objectives}
-        seen = {name: reader.read(o, NOW - 25 * SLICE_S, NOW) for name, o in found.items()}
-    finally:
-        reader.close()
+    found: dict[str, Objective] = {o.name: o for o in examples(url).objectives}
+    seen = {name: dict(reader.read(o, NOW - 25 * SLICE_S, NOW)) for name, o in found.items()}
     lag = seen.pop("ingestion-lag")
     assert {name: set(minutes.values()) for name, minutes in seen.items()} == {n: {part} for n, part in GOOD.items()}
     assert all(len(minutes) == 25 for minutes in seen.values())
