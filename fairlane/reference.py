@@ -9,6 +9,7 @@ from typing import Annotated, Any, Final, get_args, get_origin
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
+from fairlane.addresses import shown
 from fairlane.settings import PREFIX, Settings
 from fairlane.settings_errors import DERIVED
 from isolator.constants import Policy
@@ -52,7 +53,10 @@ def _mask(key: str, value: Any) -> Any:
     if isinstance(value, str) and key in _ADDRESS and value:
         return _PATH.sub(rf"\1/{MASK}", value)
     if isinstance(value, str) and value:
-        return MASK if _SECRET.search(key) else _URL_PASSWORD.sub(MASK, value) if "://" in value else value
+        if _SECRET.search(key):
+            return MASK
+        web = value.startswith(("http://", "https://"))
+        return shown(value) if web else _URL_PASSWORD.sub(MASK, value) if "://" in value else value
     return value
 
 

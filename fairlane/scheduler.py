@@ -91,8 +91,7 @@ class Scheduler:
         self._days = Roller(engine, {o.name: o.target for o in self._objectives}, zone)
         self._history = History(engine)
         self._rounds = Rounds(engine, self._objectives, clock)
-        self._prometheus = Prometheus()
-        self._reading = Reading(engine, self._objectives, self._prometheus, clock, registry)
+        self._reading = Reading(engine, self._objectives, Prometheus(), clock, registry)
         self._quality = QualityWatch(engine, pipeline.name, clock, registry)
         self._series = Series(engine)
         self._exporter = Exporter(registry, self._objectives)
@@ -103,8 +102,8 @@ class Scheduler:
         self._evaluated: float | None = None
         self._scheduler = BackgroundScheduler(
             timezone=UTC,
-            # a source that does not answer must not hold up an evaluation
-            executors={"default": ThreadPoolExecutor(1), SOURCES: ThreadPoolExecutor(1)},
+            # a source that does not answer must not hold up an evaluation, nor the reads of objectives those of limits
+            executors={"default": ThreadPoolExecutor(1), SOURCES: ThreadPoolExecutor(2)},
             # A job that comes late runs once, however often it was missed; a very late one waits for its next time.
             job_defaults={"coalesce": True, "max_instances": 1, "misfire_grace_time": max(int(every_s), 1)},
         )

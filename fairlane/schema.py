@@ -84,8 +84,9 @@ SLA_MONTHS: Final = Table(
     Column("signed_by", Text, nullable=False),
     Column("note", Text, nullable=False),
     Column("signed_ms", BigInteger, nullable=False),
+    Column("seal", Text, nullable=False, server_default=""),
 )
-"""Signed months: `body` is canonical JSON and `sha256` its digest. Rows are never changed or deleted."""
+"""Signed months: `body` is canonical JSON, `sha256` its digest, `seal` the digest of all of that (`fairlane.sla.seal`; "" for months older than seals). Rows are never changed or deleted."""
 
 API_KEYS: Final = Table(
     "api_keys",

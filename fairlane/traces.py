@@ -3,6 +3,7 @@
 Names: `work/TOKEN` and `usual/TOKEN` (handler seconds a second: arriving, and its baseline) of every moved token and of the 20 most conspicuous, `delay/P`
 (seconds of queue of a general partition, moved tokens apart) and `rho_with/P` (its utilisation, had nobody been moved). Each tick while anybody is moved or
 anything is hot, else once a minute. A tick that was not recorded (no controller, no database) is a gap, never a zero.
+The number of active tokens is kept beside them, by the hour (`fairlane.sla.crowd`).
 """
 
 import logging
@@ -13,6 +14,7 @@ from typing import Any, Final
 from sqlalchemy import Engine
 from sqlalchemy.exc import SQLAlchemyError
 
+from fairlane.sla.crowd import Crowds
 from isolator.state import StateReader
 from isolator.status import PipelineStatus
 from slo.errors import FairlaneError
@@ -60,6 +62,7 @@ class TraceRecorder:
         self._kafka = dict(kafka)
         self._pipeline = pipeline
         self._write = writer(engine)
+        self._crowds = Crowds(engine, pipeline)
         self._written_ms = NEVER_MS
 
     def run(self, stop: threading.Event) -> int:
@@ -89,5 +92,6 @@ class TraceRecorder:
             return False
         with self._write.begin() as connection:
             put_points(connection, self._pipeline, points(status))
+        self._crowds.note(status.active_tokens, status.last_tick_ms / 1000)
         self._written_ms = status.last_tick_ms
         return True

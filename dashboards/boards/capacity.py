@@ -81,6 +81,7 @@ def _clock() -> Row:
                 "short",
                 Query(f"sum({state} == bool 2)", "red"),
                 thresholds=(Step(GREEN), Step(RED, 1)),
+                width=4,
                 leads=(_PAGE,),
             ),
             stat(
@@ -89,6 +90,16 @@ def _clock() -> Row:
                 "short",
                 Query(f"sum({state} == bool 1)", "yellow"),
                 thresholds=(Step(GREEN), Step(YELLOW, 1)),
+                width=4,
+                leads=(_PAGE,),
+            ),
+            stat(
+                "Limits without data",
+                "Of how many limits is nothing known, so that no red and no yellow says little?",
+                "short",
+                Query(f"sum({state} == bool 3)", "no data"),
+                thresholds=(Step(GREEN), Step(YELLOW, 1)),
+                width=4,
                 leads=(_PAGE,),
             ),
             stat(

@@ -158,7 +158,11 @@ def _populations() -> Row:
                 "Events that counted",
                 "How many events does each promise speak of? Few events make a loud ratio.",
                 "ops",
-                Query(f"sum by (slo) (rate({pick(slo.EXPECTED, S)}[$__rate_interval]))", "{{slo}}"),
+                Query(
+                    f"clamp_min(sum by (slo) (rate({pick(slo.EXPECTED, S)}[$__rate_interval]))"
+                    f" - sum by (slo) (rate({pick(slo.REVISIONS, S)}[$__rate_interval])), 0)",
+                    "{{slo}}",
+                ),
             ),
             timeseries(
                 "Bad events",

@@ -27,6 +27,8 @@ WORDS: Final[Mapping[Stage, str]] = {
     Stage.RED: "red",
     Stage.UNKNOWN: "no data",
 }
+MOST_NAMED: Final = 3
+"""Names in the sentence, of those without data."""
 _SIZES: Final = ((1e15, "PB"), (1e12, "TB"), (1e9, "GB"), (1e6, "MB"), (1e3, "kB"))
 
 
@@ -87,15 +89,16 @@ class CapacityView:
     now: When
     limits: tuple[LimitRow, ...]
     costs: tuple[CostRow, ...]
+    unknown: tuple[str, ...]
+    """Names of what nothing is known of now: limits, then budgets."""
 
 
 def build(found: Round) -> CapacityView:
-    """The page's content."""
+    """The page's content. One limit without data is enough for the page not to be calm."""
     limits = tuple(limit_row(s) for s in found.standings)
     costs = tuple(cost_row(c) for c in found.costs)
     stages = [*(s.stage for s in found.standings), *(c.stage for c in found.costs)]
-    known = [stage for stage in stages if stage is not Stage.UNKNOWN]
-    stage = max(known, key=lambda s: s.rank, default=Stage.UNKNOWN)
+    stage = max(stages, key=lambda s: s.rank, default=Stage.UNKNOWN)
     return CapacityView(
         STATES[stage],
         WORDS[stage],
@@ -104,27 +107,59 @@ def build(found: Round) -> CapacityView:
         When.at(found.at_s, found.at_s),
         limits,
         costs,
+        _unknown(found),
     )
 
 
 def sentence(found: Round, stage: Stage) -> str:
     """The page in one sentence that can be acted on."""
-    if stage is Stage.UNKNOWN:
+    dark = _unknown(found)
+    if not found.standings and not found.costs:
+        return "Nothing is watched: no limit and no cost budget. Name some in a file: capacity.files."
+    if len(dark) == len(found.standings) + len(found.costs):
         return "No data: nothing has been measured in the last two days. Is “fairlane serve controller” running?"
-    worst = [s for s in found.standings if s.stage is stage]
+    if stage is Stage.UNKNOWN:
+        names = ", ".join(dark[:MOST_NAMED]) + (f" and {len(dark) - MOST_NAMED} more" if len(dark) > MOST_NAMED else "")
+        return f"No data on {_dark(found)} ({names}): nobody knows whether there is room. Elsewhere {_room(found)}."
     if stage is Stage.OK:
-        ahead = [s for s in worst if s.slack_s is not None]
-        if not ahead:
-            return f"Room: nothing is forecast to run out within {HORIZON_DAYS // 365} years."
-        near = min(ahead, key=lambda s: s.slack_s or 0.0)
-        return f"Room: the nearest limit is {near.limit.name}, {day(near.breach_s)}; work on it may wait {days(near.slack_s)}."
-    more = sum(1 for s in found.standings if s.stage is stage) + sum(1 for c in found.costs if c.stage is stage) - 1
-    tail = f" And {words.many(more, 'more')}." if more == 1 else f" And {more} more." if more > 1 else ""
+        return f"Room: {_room(found)}."
+    worst = [s for s in found.standings if s.stage is stage]
+    more = len(worst) + sum(1 for c in found.costs if c.stage is stage) - 1
+    tail = f" And {more} more." if more else ""
+    tail += f" No data on {_dark(found)}." if dark else ""
     head = "Red" if stage is Stage.RED else "Yellow"
     if not worst:
         cost = next(c for c in found.costs if c.stage is stage)
         return f"{head}: {cost.budget.name}: {cost.why}; {cost.budget.owner}.{tail}"
     return f"{head}: {worst[0].limit.name} {_plight(worst[0])}; {worst[0].limit.owner}: {worst[0].limit.project}.{tail}"
+
+
+def _unknown(found: Round) -> tuple[str, ...]:
+    """Names of what nothing is known of."""
+    limits = (s.limit.name for s in found.standings if s.stage is Stage.UNKNOWN)
+    return (*limits, *(c.budget.name for c in found.costs if c.stage is Stage.UNKNOWN))
+
+
+def _dark(found: Round) -> str:
+    """How many of what is watched have no data: `2 of 3 limits and 1 of 2 cost budgets`."""
+    kinds = (
+        ("limit", [s.stage for s in found.standings]),
+        ("cost budget", [c.stage for c in found.costs]),
+    )
+    counted = ((kind, stages.count(Stage.UNKNOWN), len(stages)) for kind, stages in kinds)
+    return " and ".join(f"{dark} of {words.many(of, kind)}" for kind, dark, of in counted if dark)
+
+
+def _room(found: Round) -> str:
+    """How much room there is, where something is known."""
+    known = [s for s in found.standings if s.stage is not Stage.UNKNOWN]
+    ahead = [s for s in known if s.slack_s is not None]
+    if ahead:
+        near = min(ahead, key=lambda s: s.slack_s or 0.0)
+        return f"the nearest limit is {near.limit.name}, {day(near.breach_s)}; work on it may wait {days(near.slack_s)}"
+    if known and all(s.forecast is None for s in known):
+        return f"no level is reached; nothing is forecast before {LEAST_DAYS} whole days are known"
+    return f"nothing is forecast to run out within {HORIZON_DAYS // 365} years"
 
 
 def _plight(s: Standing) -> str:

@@ -99,7 +99,7 @@ def _suggestion(verdict: Verdict) -> MoveNow:
         verdict.at_ms / 1000,
         by=verdict.by,
         reason=verdict.reason,
-        sentence=verdict.sentence(),
+        sentence=arrows(verdict.sentence()),
         predicted=effect(verdict, verdict.rho_predicted, verdict.delay_predicted_s),
         realised="nothing was done",
         observed=observed(verdict),
@@ -114,7 +114,16 @@ def why(verdict: Verdict) -> str:
     said = verdict.sentence()
     mark = "? " if verdict.kind is VerdictKind.PROPOSAL else f"{verdict.source} -> {verdict.target}. "
     _, found, rest = said.partition(mark)
-    return rest if found and rest else said
+    return arrows(rest if found and rest else said)
+
+
+def arrows(text: str) -> str:
+    """As pages write it: a terminal's `->` is one character here.
+
+    >>> arrows("rho 1.9 -> 0.52")
+    'rho 1.9 → 0.52'
+    """
+    return text.replace(" -> ", " → ")
 
 
 def observed(verdict: Verdict) -> tuple[tuple[str, str], ...]:

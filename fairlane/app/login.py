@@ -64,7 +64,7 @@ def login_router(gate: Gate, trail: Recorder) -> APIRouter:
         response = RedirectResponse(target, 303)
         response.set_cookie(
             COOKIE,
-            gate.sessions.seal(key.id, gate.clock.now()),
+            gate.sessions.seal(key, gate.clock.now()),
             max_age=int(gate.sessions.lasts_s),
             httponly=True,
             samesite="strict",

@@ -9,12 +9,12 @@ import orjson
 from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import HTMLResponse
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
-from markupsafe import Markup, escape
 
 from fairlane.app import charts, curves
 from fairlane.app.runbooks import ROOT, runbook_router
 from fairlane.app.source import LiveSource, chosen
 from fairlane.app.states import State
+from fairlane.app.typeset import unbroken
 from fairlane.app.view import LiveView, build
 from fairlane.auth.identity import current
 from fairlane.auth.matrix import denied
@@ -90,14 +90,6 @@ def environment() -> Environment:
 def shell(token: str) -> str:
     """A token as an argument of a command to be copied: names come from outside, and a shell must not run what is in them."""
     return f"-- {shlex.quote(token)}" if token.startswith("-") else shlex.quote(token)
-
-
-def unbroken(text: str) -> Markup:
-    """Shortened tokens must not be torn at their dots."""
-    parts = (
-        Markup('<span class="nb">{}</span>').format(word) if "…" in word else escape(word) for word in text.split(" ")
-    )
-    return Markup(" ").join(parts)
 
 
 def live_router(source: LiveSource, links: Links, refresh_s: float) -> APIRouter:

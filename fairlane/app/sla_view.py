@@ -11,13 +11,15 @@ from fairlane.app import sla_draw, sla_words, words
 from fairlane.app.sla_events import ExcludedRow, IncidentRow, excluded_row, gaps, incident_row, small
 from fairlane.app.sla_promises import DayRow, Row, day_rows, ordered, promise_row
 from fairlane.app.states import State
-from fairlane.sla.month import Month, Promise
+from fairlane.sla.month import Month, Moved, Promise
 from fairlane.sla.months import Entry, Sheet, Stage
 from slo.presets import MOVED_WITHIN_S
 from slo.report import Outcome
 from slo.windows import DAY as DAY_S
 
 _RANK: Final = {State.BURNING: 0, State.FROZEN: 1, State.WATCH: 2, State.OK: 3}
+WHOLE: Final = Fraction(9, 10)
+"""Share of the hours from which on a count of active tokens speaks for the month."""
 MANY: Final = 6
 """Incidents that are told one by one before the rest is folded."""
 
@@ -61,6 +63,8 @@ class SlaView:
     days: tuple[DayRow, ...]
     months: tuple[MonthLink, ...]
     sha256: str
+    seal: str
+    """Over document, signer, time and note; empty for a month that is not signed, or was before there were seals."""
     note: str
 
 
@@ -95,6 +99,7 @@ def build(sheet: Sheet, months: Sequence[Entry], now: float) -> SlaView:
         day_rows(m),
         tuple(MonthLink(e.month, sla_words.month(e.month), e.stage, e.month == m.month) for e in months),
         sheet.signed.sha256 if sheet.signed else "",
+        sheet.signed.seal if sheet.signed else "",
         sheet.signed.note if sheet.signed else "",
     )
 
@@ -151,9 +156,29 @@ def _moved(m: Month) -> str:
     if not moved.expected and not moved.tokens:
         return "Moved: nobody."
     within = (
-        f", {sla_words.lost(moved.achieved)} of it within {words.seconds(MOVED_WITHIN_S)}"
+        f", {sla_words.complete(moved.achieved)} of it within {words.seconds(MOVED_WITHIN_S)}"
         if moved.achieved is not None
         else ""
     )
-    tokens = f"{words.many(moved.tokens, 'token')}, " if moved.tokens else ""
-    return f"Moved: {tokens}{sla_words.lost(moved.share)} of the traffic{within}."
+    return f"Moved: {_tokens(moved)}{sla_words.lost(moved.share)} of the traffic{within}.{_uncounted(moved)}"
+
+
+def _tokens(moved: Moved) -> str:
+    """How many, and which share of all tokens that is."""
+    if not moved.tokens:
+        return ""
+    share = moved.token_share
+    of = f" ({sla_words.lost(share)} of the {moved.active:,} that were active in the busiest minute)" if share else ""
+    return f"{words.many(moved.tokens, 'token')}{of}, "
+
+
+def _uncounted(moved: Moved) -> str:
+    """What is missing for the tokens and their share to be known."""
+    if not moved.tokens:
+        # moved before the month began, or by decisions that are not kept
+        return " How many tokens that was is not known: no move of this month is on record."
+    if moved.active is None:
+        return " Which share of all tokens that is cannot be told: nobody counted the active ones (no data)."
+    if moved.counted is not None and moved.counted < WHOLE:
+        return f" Active tokens were counted in {sla_words.complete(moved.counted)} of the hours only; a busier minute may be missing."
+    return ""

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Final
 
+from fairlane.addresses import shown
 from fairlane.app import words
 from fairlane.app.bars import Bar, Bars
 from fairlane.app.budgets import burn_now
@@ -288,9 +289,9 @@ def measured(o: Objective) -> str:
     source = o.source
     if isinstance(source, Ratio):
         part = f"good: {source.good}" if source.good else f"bad: {source.bad}"
-        return f"{part}; of: {source.total}; read from {source.url}"
+        return f"{part}; of: {source.total}; read from {shown(source.url)}"
     if isinstance(source, Raw):
-        return f"{source.query} {source.op} {source.threshold:g}; read from {source.url}"
+        return f"{source.query} {source.op} {source.threshold:g}; read from {shown(source.url)}"
     if isinstance(source, Push):
         return f"pushed to POST /v1/slis/{o.name}"
     assert isinstance(source, Lanes)

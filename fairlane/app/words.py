@@ -86,7 +86,7 @@ def budget(left: float | None, total_s: float | None) -> str:
     """An error budget as time: `left` is a fraction of `total_s`, below 0 when overspent.
 
     >>> budget(0.42, 2592), budget(-0.2, 2592), budget(1.0, 259.2), budget(None, 259.2)
-    ('18 of 43 min left', 'overspent by 9 min of 43', 'all of 4.32 min left', '–')
+    ('18 of 43 min left', 'overspent by 9 of 43 min', 'all of 4.32 min left', '–')
     """
     if left is None or total_s is None:
         return NONE
@@ -94,7 +94,7 @@ def budget(left: float | None, total_s: float | None) -> str:
     total = total_s / size
     whole = digits(total) if total < 10 else f"{total:.0f}"
     if left < 0:
-        return f"overspent by {max(round(-left * total_s / size), 1)} {unit} of {whole}"
+        return f"overspent by {max(round(-left * total_s / size), 1)} of {whole} {unit}"
     if left >= 0.9995:
         return f"all of {whole} {unit} left"
     part = left * total

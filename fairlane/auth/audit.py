@@ -19,7 +19,7 @@ from fairlane.auth.identity import current, os_user
 from fairlane.schema import AUDIT, AUDIT_HEAD
 from slo.clock import Clock, SystemClock
 from slo.errors import AuditBroken
-from slo.sql import writer
+from slo.sql import Beside, writer
 
 UNKNOWN: Final = "unauthenticated"
 """`via` of an entry whose actor is only what somebody called themselves."""
@@ -60,6 +60,12 @@ def append(conn: Connection, entry: Entry) -> Link:
     conn.execute(AUDIT.insert().values(_row(link)))
     conn.execute(update(AUDIT_HEAD).values(seq=link.entry.seq, hash=link.hash))
     return link
+
+
+def noted(deed: Deed, at_ms: int) -> Beside:
+    """Writes the deed down within the transaction of what was done, as whoever acts now: none of the two can be without the other. Raises as `append`."""
+    entry = entry_of(deed, at_ms)
+    return lambda conn: append(conn, entry)
 
 
 class AuditLog:

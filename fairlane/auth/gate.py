@@ -1,4 +1,7 @@
-"""Who a request comes from: an API key, a session that a key began, or a trusted proxy's word; the first of them that is there."""
+"""Who a request comes from: an API key that it shows, a trusted proxy's word, or a session that a key began; the first of them that is there.
+
+A browser sends its cookie by itself, so it comes last: whom the proxy names is who it is, whoever signed in at that browser before.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -11,7 +14,7 @@ from fairlane.auth.config import AuthConfig
 from fairlane.auth.identity import Identity
 from fairlane.auth.keys import ApiKey
 from fairlane.auth.ring import KeyRing
-from fairlane.auth.session import COOKIE, Sessions
+from fairlane.auth.session import COOKIE, Session, Sessions
 from slo.clock import Clock
 from slo.errors import Unauthenticated
 
@@ -38,14 +41,14 @@ class Gate:
         is_key = scheme.lower() == "bearer" and shown.strip().startswith(f"{keys.PREFIX}_")
         if self.config.keys and is_key:
             return self._by_key(self.check(shown))
-        if self.config.keys and (cookie := request.cookies.get(COOKIE)):
-            key_id = self.sessions.read(cookie, self.clock.now())
-            if key_id is not None:
-                return self._by_key(self._valid(self.ring.find(key_id)))
         if self.trusts(request):
             found = proxy.identity(request.headers.raw, self.config)
             if found is not None:
                 return found
+        if self.config.keys and (cookie := request.cookies.get(COOKIE)):
+            session = self.sessions.read(cookie, self.clock.now())
+            if session is not None:
+                return self._by_key(self._continued(session))
         if not self.config.keys:
             raise Unauthenticated(
                 f"nobody knows who asks: the proxy in front says it in the header {self.config.user_header}, and only a peer in auth.trusted_peers is believed"
@@ -60,7 +63,15 @@ class Gate:
             raise Unauthenticated(f"the key is not one of Fairlane's: {HOW}")
         return self._valid(kept)
 
+    def _continued(self, session: Session) -> ApiKey:
+        key = self._valid(self.ring.find(session.key_id))
+        if not session.began_with(key):
+            raise Unauthenticated(f"the key has other roles since it signed in: {HOW}")
+        return key
+
     def _valid(self, key: ApiKey | None) -> ApiKey:
+        """The key as it is now; only for a request that has proven to come from it."""
+        key = self.ring.again(key) if key else None
         state = key.state(int(self.clock.now() * 1000)) if key else "gone"
         if key is None or state != "valid":
             raise Unauthenticated(f"the key is {state}: {HOW}")

@@ -1,4 +1,7 @@
-"""The keys as the web process holds them: read again every other second, and kept for a while when the database is away, because that is when people need the pages."""
+"""The keys as the web process holds them: read again every other second, and kept for a while when the database is away, because that is when people need the pages.
+
+Whoever has proven to hold a key is looked up once more: what was revoked or given other roles is so at once. Strangers cost the database nothing.
+"""
 
 import logging
 import threading
@@ -14,7 +17,7 @@ from slo.clock import Clock
 from slo.errors import FairlaneError, Unreachable
 
 FRESH_S: Final = 2.0
-"""A revoked key is refused after so long at the latest."""
+"""A new key is seen after so long at the latest; while the database does not answer it is asked so often."""
 GRACE_S: Final = 900.0
 """So long the keys that were known are taken while the database does not answer."""
 NOTE_S: Final = 60.0
@@ -35,6 +38,7 @@ class KeyRing:
         self._noted_at = clock.monotonic()
         self._used: dict[str, int] = {}
         self._problem = ""
+        self._answers = True
 
     def find(self, key_id: str) -> ApiKey | None:
         """The key, expired and revoked ones too; None when there is none. Raises Unreachable when the keys have not been read for GRACE_S."""
@@ -45,6 +49,19 @@ class KeyRing:
                 f"keys cannot be checked: {self._problem or 'the database has not answered yet'}. At the command line `fairlane mode off` works without them"
             )
         return self._keys.get(key_id)
+
+    def again(self, key: ApiKey) -> ApiKey | None:
+        """A key that `find` gave, as the database has it at this moment; as it was known while the database does not answer."""
+        if not self._answers:
+            return key
+        try:
+            with self._use() as engine:
+                return KeyStore(engine).find(key.id)
+        except (SQLAlchemyError, FairlaneError) as error:
+            # requests do not wait for it one by one: `find` looks again every FRESH_S
+            self._answers = False
+            self._problem = _first(error)
+            return key
 
     def note(self, key_id: str, at_ms: int) -> None:
         """This key was used."""
@@ -66,11 +83,17 @@ class KeyRing:
                 store = KeyStore(engine)
                 self._keys = {key.id: key for key in store.all()}
                 self._read_at = now
+                self._answers = True
                 if self._used and now - self._noted_at >= NOTE_S:
                     used, self._used, self._noted_at = self._used, {}, now
                     store.used(used)
         except (SQLAlchemyError, FairlaneError) as error:
-            self._problem = (str(getattr(error, "orig", None) or error).strip().splitlines() or ["?"])[0]
+            self._answers = False
+            self._problem = _first(error)
             log.warning("keys cannot be read: %s", self._problem)
         finally:
             self._lock.release()
+
+
+def _first(error: Exception) -> str:
+    return (str(getattr(error, "orig", None) or error).strip().splitlines() or ["?"])[0]

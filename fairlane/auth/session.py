@@ -1,4 +1,4 @@
-"""Sessions of the browser pages: a cookie that says which key signed in and until when, sealed with a secret of ours. Nothing is stored; revoking the key ends them."""
+"""Sessions of the browser pages: a cookie that says which key signed in, with which roles, and until when, sealed with a secret of ours. Nothing is stored; revoking the key, or giving it other roles, ends them."""
 
 import base64
 import hashlib
@@ -6,15 +6,35 @@ import hmac
 import os
 import re
 import secrets
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from fairlane.auth.keys import ApiKey
 from slo.errors import StateDirectoryError
 
 COOKIE: Final = "fairlane_session"
-_SHAPE: Final = re.compile(r"1\.([0-9a-f]{12})\.(\d{1,12})\.([A-Za-z0-9_-]{43})")
-_DOMAIN: Final = b"fairlane-session-1\n"
+_SHAPE: Final = re.compile(r"2\.([0-9a-f]{12})\.([0-9a-f]{16})\.(\d{1,12})\.([A-Za-z0-9_-]{43})")
+_DOMAIN: Final = b"fairlane-session-2\n"
 LEAST_SECRET: Final = 32
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """What a cookie of ours says: the key that signed in, as it was then."""
+
+    key_id: str
+    stamp: str
+
+    def began_with(self, key: ApiKey) -> bool:
+        """Is it still the same key, with the same roles?"""
+        return hmac.compare_digest(self.stamp, stamp_of(key))
+
+
+def stamp_of(key: ApiKey) -> str:
+    """Stands for a key's secret and roles: another one as soon as one of them is changed."""
+    told = "\n".join((key.id, key.digest, *sorted(key.roles)))
+    return hashlib.sha256(told.encode()).hexdigest()[:16]
 
 
 class Sessions:
@@ -24,17 +44,17 @@ class Sessions:
         self._secret = secret
         self.lasts_s = lasts_s
 
-    def seal(self, key_id: str, now_s: float) -> str:
+    def seal(self, key: ApiKey, now_s: float) -> str:
         """The cookie of somebody who has shown this key."""
-        payload = f"1.{key_id}.{int(now_s + self.lasts_s)}"
+        payload = f"2.{key.id}.{stamp_of(key)}.{int(now_s + self.lasts_s)}"
         return f"{payload}.{self._mac(payload)}"
 
-    def read(self, cookie: str, now_s: float) -> str | None:
-        """The id of the key that signed in; None for a cookie that is not ours, was changed, or is over."""
+    def read(self, cookie: str, now_s: float) -> Session | None:
+        """What the cookie says; None for one that is not ours, was changed, or is over."""
         found = _SHAPE.fullmatch(cookie)
-        if found is None or not hmac.compare_digest(self._mac(cookie.rpartition(".")[0]), found[3]):
+        if found is None or not hmac.compare_digest(self._mac(cookie.rpartition(".")[0]), found[4]):
             return None
-        return found[1] if int(found[2]) > now_s else None
+        return Session(found[1], found[2]) if int(found[3]) > now_s else None
 
     def _mac(self, payload: str) -> str:
         seal = hmac.new(self._secret, _DOMAIN + payload.encode(), hashlib.sha256).digest()

@@ -9,6 +9,7 @@ from typing import Final, Protocol
 import httpx
 from sqlalchemy import Engine, select
 
+from fairlane.addresses import endpoint, shown
 from fairlane.capacity.watched import DISK, OVERFLOW, PARTITION
 from ingestion.contracts.names import SIDE_LANES
 from slo.capacity.limit import Own, Query, Source
@@ -78,17 +79,19 @@ class Meters:
                 yield from (float(row[_AGE]) for row in found[1] if row[0] in side and row[_AGE] is not None)
 
     def _ask(self, source: Query) -> float | None:
-        where = f"{source.url.rstrip('/')}/api/v1/query"
         try:
-            answer = self._client.post(where, data={"query": source.query})
+            answer = self._client.post(endpoint(source.url, "query"), data={"query": source.query})
             body = answer.json()
+        except httpx.InvalidURL:
+            # its text may hold a part of a password
+            raise Unreachable(f"{shown(source.url)}: this is no address that can be asked; check the URL") from None
         except (httpx.HTTPError, ValueError) as error:
             raise Unreachable(
-                f"{source.url}: {type(error).__name__} {error}. Check the URL, and that Prometheus runs"
+                f"{shown(source.url)}: {type(error).__name__} {error}. Check the URL, and that Prometheus runs"
             ) from error
         if not isinstance(body, Mapping) or body.get("status") != "success":
             reason = body.get("error", "no reason") if isinstance(body, Mapping) else "no reason"
-            raise Unreachable(f"{source.url}: HTTP {answer.status_code} to {source.query!r}: {reason}")
+            raise Unreachable(f"{shown(source.url)}: HTTP {answer.status_code} to {source.query!r}: {reason}")
         return _one(source, body.get("data"))
 
 
@@ -98,13 +101,13 @@ def _one(source: Query, data: object) -> float | None:
     if kind == "scalar":
         result = [{"value": result}]
     if kind not in {"scalar", "vector"} or not isinstance(result, Sequence):
-        raise Unreachable(f"{source.url}: {source.query!r} gives neither a vector nor a number")
+        raise Unreachable(f"{shown(source.url)}: {source.query!r} gives neither a vector nor a number")
     if len(result) > 1:
         raise Unreachable(
-            f"{source.url}: {source.query!r} gives {len(result)} series; a limit is one: aggregate it, such as with max()"
+            f"{shown(source.url)}: {source.query!r} gives {len(result)} series; a limit is one: aggregate it, such as with max()"
         )
     try:
         value = float(result[0]["value"][1]) if result else math.nan
     except (KeyError, TypeError, ValueError, IndexError):
-        raise Unreachable(f"{source.url}: {source.query!r} gives a series without a value") from None
+        raise Unreachable(f"{shown(source.url)}: {source.query!r} gives a series without a value") from None
     return value if math.isfinite(value) else None

@@ -6,8 +6,6 @@ from contextlib import contextmanager
 from typing import Final
 
 import typer
-from sqlalchemy import Engine
-from sqlalchemy.exc import SQLAlchemyError
 
 from fairlane.auth import keys
 from fairlane.auth.gate import identity_of
@@ -18,25 +16,12 @@ from fairlane.auth.role import Role
 from fairlane.auth.spool import Spool
 from fairlane.auth.trail import Trail
 from fairlane.cli.context import settings_of
-from fairlane.database import open_database
+from fairlane.cli.database import database
 from fairlane.settings import Settings
 from slo.clock import Clock, SystemClock
-from slo.errors import Unauthenticated, Unreachable
+from slo.errors import Unauthenticated
 
 VARIABLE: Final = "FAIRLANE_API_KEY"
-
-
-@contextmanager
-def database(settings: Settings) -> Iterator[Engine]:
-    """The database for a with-block. Raises Unreachable, also for what goes wrong with it inside the block, and as `open_database`."""
-    engine = open_database(settings.database_url)
-    try:
-        yield engine
-    except SQLAlchemyError as error:
-        first = (str(getattr(error, "orig", None) or error).strip().splitlines() or ["?"])[0]
-        raise Unreachable(f"the database does not answer: {first}. Check database.url.") from error
-    finally:
-        engine.dispose()
 
 
 @contextmanager

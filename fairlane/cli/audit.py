@@ -15,8 +15,9 @@ from fairlane.app.words import many
 from fairlane.auth import chain
 from fairlane.auth.audit import AuditLog
 from fairlane.auth.chain import Head, Link
-from fairlane.cli.acting import as_person, database, trail_of
+from fairlane.cli.acting import as_person, trail_of
 from fairlane.cli.context import settings_of
+from fairlane.cli.database import database
 from fairlane.durations import duration_s
 from fairlane.stack.lock import Held
 from slo.clock import SystemClock

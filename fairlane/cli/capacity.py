@@ -2,25 +2,22 @@
 
 import math
 from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Annotated
 
 import orjson
 import typer
-from sqlalchemy import Engine
-from sqlalchemy.exc import SQLAlchemyError
 from uuid_utils import uuid7
 
 from fairlane.app import words
 from fairlane.app.capacity_view import CapacityView, build
-from fairlane.auth.audit import Deed
+from fairlane.auth.audit import Deed, noted
 from fairlane.auth.identity import OS
 from fairlane.capacity.watch import Round, look
 from fairlane.capacity.watched import Watched, watched
 from fairlane.cli.acting import as_person, trail_of
 from fairlane.cli.context import settings_of
-from fairlane.database import open_database
+from fairlane.cli.database import database
 from fairlane.durations import duration_s
 from slo.budget_policy import Waiver
 from slo.capacity.standing import Stage
@@ -65,7 +62,7 @@ def record(
     when = _moment(at) if at else now
     if when > now + 60:
         raise UsageError(f"--at {at}: that is yet to come; only what was can be told")
-    with as_person(context, "capacity record"), _database(context) as engine:
+    with as_person(context, "capacity record"), database(settings_of(context)) as engine:
         Samples(engine).put({(name, int(when)): value})
         told = {"value": f"{value:g}", "at": words.utc(when)}
         trail_of(settings_of(context), SystemClock()).record(Deed("capacity.record", name, details=told))
@@ -89,7 +86,7 @@ def gate(
     asked = {name: stage for name, stage in stages.items() if not limit or name in limit}
     if all(stage is Stage.UNKNOWN for stage in asked.values()):
         raise Unreachable("nobody knows how full anything is. Is `fairlane serve controller` running?")
-    with _database(context) as engine:
+    with database(settings_of(context)) as engine:
         waivers = Waivers(engine).all()
     now_ms = int(found.at_s * 1000)
     excused = {
@@ -98,15 +95,20 @@ def gate(
         if (waiver := next((w for w in waivers if w.slo == WAIVER + name and w.holds(w.slo, now_ms)), None))
     }
     closed = [name for name, stage in asked.items() if stage is Stage.RED and name not in excused]
+    unknown = [name for name, stage in asked.items() if stage is Stage.UNKNOWN]
     if json:
         told = {name: {"stage": str(stage), "blocks": name in closed} for name, stage in asked.items()}
-        print(orjson.dumps({"open": not closed, "limits": told}).decode())
+        print(orjson.dumps({"open": not closed, "unknown": unknown, "limits": told}).decode())
     elif closed:
         print(
             f"Closed: {', '.join(closed)} {'is' if len(closed) == 1 else 'are'} red. Raise it, or `fairlane capacity waive` with an approver."
         )
     else:
-        print("Open.")
+        print(
+            f"Open, but nobody knows how full {', '.join(unknown)} {'is' if len(unknown) == 1 else 'are'}."
+            if unknown
+            else "Open."
+        )
     if not json:
         for name, waiver in excused.items():
             print(
@@ -130,12 +132,11 @@ def waive(
         raise NotFound(f"there is no limit or budget '{limit}'; known are {', '.join(known.names)}")
     now_ms = int(SystemClock().now() * 1000)
     until_ms = now_ms + int((duration_s(lasting) or 0) * 1000)
-    with as_person(context, "capacity waive") as who, _database(context) as engine:
+    with as_person(context, "capacity waive") as who, database(settings_of(context)) as engine:
         approver = by if who.via == OS else who.name
         waiver = Waiver(str(uuid7()), WAIVER + limit, approver, reason, now_ms, until_ms)
-        Waivers(engine).grant(waiver)
         told = {"id": waiver.id, "until": words.utc(until_ms / 1000), "reason": reason}
-        trail_of(settings_of(context), SystemClock()).record(Deed("waiver.grant", waiver.slo, details=told, by=by))
+        Waivers(engine).grant(waiver, noted(Deed("waiver.grant", waiver.slo, details=told, by=by), now_ms))
     print(f"{waiver.id}: {limit} until {words.utc(until_ms / 1000)}, approved by {waiver.by}: {reason}")
 
 
@@ -154,19 +155,8 @@ def lines(view: CapacityView) -> Iterator[str]:
 
 def _look(context: typer.Context) -> tuple[Watched, Round]:
     known = watched(settings_of(context))
-    with _database(context) as engine:
+    with database(settings_of(context)) as engine:
         return known, look(Samples(engine), known, SystemClock().now())
-
-
-@contextmanager
-def _database(context: typer.Context) -> Iterator[Engine]:
-    engine = open_database(settings_of(context).database_url)
-    try:
-        yield engine
-    except SQLAlchemyError as error:
-        raise Unreachable(f"the database does not answer: {error}. Check database.url.") from error
-    finally:
-        engine.dispose()
 
 
 def _moment(text: str) -> float:

@@ -9,8 +9,9 @@ from fairlane.auth.chain import utc
 from fairlane.auth.keys import ApiKey
 from fairlane.auth.keystore import KeyStore
 from fairlane.auth.role import Role, said
-from fairlane.cli.acting import as_person, database
+from fairlane.cli.acting import as_person
 from fairlane.cli.context import settings_of
+from fairlane.cli.database import database
 from fairlane.durations import duration_s
 from slo.clock import SystemClock
 

@@ -8,8 +8,9 @@ import orjson
 import typer
 
 from fairlane.auth.audit import Deed
-from fairlane.cli.acting import as_person, database, trail_of
+from fairlane.cli.acting import as_person, trail_of
 from fairlane.cli.context import settings_of
+from fairlane.cli.database import database
 from fairlane.objectives import objectives_of
 from fairlane.sla.months import Months, Stage
 from fairlane.sla.publish import publish as write

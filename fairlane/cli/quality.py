@@ -5,14 +5,12 @@ from typing import Annotated, Final
 
 import orjson
 import typer
-from sqlalchemy.exc import SQLAlchemyError
 
 from fairlane.app import words
 from fairlane.cli.context import settings_of
-from fairlane.database import open_database
+from fairlane.cli.database import database
 from fairlane.quality import findings
 from slo.clock import SystemClock
-from slo.errors import Unreachable
 from slo.quality import Finding, Signal
 
 MOST: Final = 20
@@ -26,13 +24,8 @@ def quality(
 ) -> None:
     """The last hour's data quality by event type, the worst first: volume against seven days, missing fields, duplicates, late and invalid events."""
     settings = settings_of(context)
-    engine = open_database(settings.database_url)
-    try:
+    with database(settings) as engine:
         found = findings(engine, settings.pipeline.name, SystemClock().now())
-    except SQLAlchemyError as error:
-        raise Unreachable(f"the database does not answer: {error}. Check database.url.") from error
-    finally:
-        engine.dispose()
     if json:
         rows = [{**asdict(f), "over": f.over} for f in found]
         print(orjson.dumps({"pipeline": settings.pipeline.name, "findings": rows}).decode())

@@ -1,10 +1,10 @@
 """`fairlane sla`: SLA months, looked at, signed and checked; announced maintenance."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
 from datetime import UTC, datetime
-from typing import Annotated, Final
+from typing import Annotated
 
 import orjson
 import typer
@@ -12,15 +12,17 @@ from sqlalchemy import Engine
 from uuid_utils import uuid7
 
 from fairlane.app import sla_view, sla_words
-from fairlane.auth.audit import AuditLog, Deed
+from fairlane.auth.audit import AuditLog, Deed, noted
 from fairlane.auth.identity import OS, Identity
-from fairlane.cli.acting import as_person, database, trail_of
+from fairlane.cli.acting import as_person
 from fairlane.cli.context import settings_of
+from fairlane.cli.database import database
 from fairlane.objectives import objectives_of
 from fairlane.settings import Settings
 from fairlane.sla import files
 from fairlane.sla.months import Months
-from fairlane.sla.signing import Signed, SignedMonths, TamperedMonth
+from fairlane.sla.proof import Proof, prove
+from fairlane.sla.signing import SignedMonths
 from fairlane.sla.times import instant
 from slo.adjust import Adjustment, Adjustments
 from slo.calendar import Calendar, Unit
@@ -30,8 +32,6 @@ from slo.errors import Conflict, NotFound
 app = typer.Typer(no_args_is_help=True, add_completion=False, help="SLA months and announced maintenance.")
 
 Json = Annotated[bool, typer.Option("--json", help="One JSON object instead of sentences.")]
-MOST_SIGNATURES: Final = 10_000
-"""That `verify` looks for in the audit log."""
 Month = Annotated[str, typer.Argument(help="Such as 2026-10.", show_default=False)]
 By = Annotated[str, typer.Option("--by", help="Who answers for it.", show_default=False)]
 
@@ -81,10 +81,8 @@ def sign(
 ) -> None:
     """Sign a month that is over. It never changes again: data that comes later is told beside it. Exit code 1: it is not over, or signed already."""
     with as_person(context, "sla sign") as who, _months(context) as months:
-        sheet = months.sign(month, _name(who, by), note)
+        sheet = months.sign(month, _name(who, by), note, by)
         digest = sheet.signed.sha256 if sheet.signed else ""
-        told_of = {"sha256": digest, "note": note, "pipeline": sheet.month.pipeline}
-        trail_of(settings_of(context), SystemClock()).record(Deed("sla.sign", month, details=told_of, by=by))
     if json:
         print(orjson.dumps({key: value for key, value in files.told(sheet).items() if key != "document"}).decode())
         return
@@ -95,17 +93,16 @@ def sign(
 
 @app.command()
 def verify(context: typer.Context, *, json: Json = False) -> None:
-    """Check that every signed month is what was signed, by its digest and by the audit log. Exit code 1: one is not."""
+    """Check that every signed month is what was signed, by its digests and by the audit log, and tell what they cover. Exit code 1: one is not."""
     settings = settings_of(context)
     with database(settings) as engine:
-        signed = SignedMonths(engine, settings.pipeline.name)
-        found = [kept for name in signed.names() if (kept := signed.get(name)) is not None]
-        _as_logged(AuditLog(engine), settings.pipeline.name, found)
+        found = prove(SignedMonths(engine, settings.pipeline.name), AuditLog(engine), settings.pipeline.name)
     if json:
-        print(orjson.dumps([{"month": s.month.month, "sha256": s.sha256, "by": s.by} for s in found]).decode())
+        print(orjson.dumps([_proven(one) for one in found]).decode())
         return
-    for kept in found:
-        print(f"{kept.month.month}  as signed by {kept.by} on {_utc(kept.at_ms / 1000)}  {kept.sha256}")
+    for one in found:
+        kept = one.signed
+        print(f"{kept.month.month}  as signed by {kept.by} on {_utc(kept.at_ms / 1000)}  {kept.sha256}  {one.text}")
     if not found:
         print("No month is signed.")
 
@@ -132,11 +129,8 @@ def adjust(
     with as_person(context, "sla adjust") as who, database(settings) as engine:
         _unsigned(settings, engine, *window)
         new = Adjustment(str(uuid7()), objective, *window, _name(who, by), reason, now_ms)
-        Adjustments(engine).announce(new)
         told_of = {"id": new.id, "from": _utc(new.begin), "to": _utc(new.end), "reason": reason}
-        trail_of(settings_of(context), SystemClock()).record(
-            Deed("sla.adjust", objective or "all", details=told_of, by=by)
-        )
+        Adjustments(engine).announce(new, noted(Deed("sla.adjust", objective or "all", details=told_of, by=by), now_ms))
     print(orjson.dumps(asdict(new)).decode() if json else _line(new, settings.slo.zone))
 
 
@@ -151,11 +145,10 @@ def cancel(
 ) -> None:
     """Call maintenance off: it leaves nothing out any more, and stays on record. A signed month stays as it is; it is told beside it."""
     settings = settings_of(context)
+    now_ms = int(SystemClock().now() * 1000)
     with as_person(context, "sla cancel") as who, database(settings) as engine:
-        ended = Adjustments(engine).cancel(maintenance, int(SystemClock().now() * 1000), _name(who, by), reason)
-        trail_of(settings_of(context), SystemClock()).record(
-            Deed("sla.cancel", maintenance, details={"reason": reason}, by=by)
-        )
+        deed = noted(Deed("sla.cancel", maintenance, details={"reason": reason}, by=by), now_ms)
+        ended = Adjustments(engine).cancel(maintenance, now_ms, _name(who, by), reason, deed)
     print(orjson.dumps(asdict(ended)).decode() if json else _line(ended, settings.slo.zone))
 
 
@@ -187,20 +180,19 @@ def _unsigned(settings: Settings, engine: Engine, begin: int, end: int) -> None:
         raise Conflict(f"{', '.join(both)} is signed: what was counted then stays counted")
 
 
-def _as_logged(log: AuditLog, pipeline: str, signed: Sequence[Signed]) -> None:
-    """Raises TamperedMonth for one whose digest is not the one that the audit log has of its signature: whoever changes a row can work out its digest anew."""
-    logged = {
-        link.entry.target: link.entry.details.get("sha256", "")
-        for link in log.newest(MOST_SIGNATURES, action="sla.sign")
-        if link.entry.outcome == "ok" and link.entry.details.get("pipeline") == pipeline
+def _proven(one: Proof) -> dict[str, object]:
+    kept = one.signed
+    return {
+        "month": kept.month.month,
+        "sha256": kept.sha256,
+        "by": kept.by,
+        "at_ms": kept.at_ms,
+        "note": kept.note,
+        "seal": kept.seal,
+        "version": one.version,
+        "covered": kept.covered,
+        "logged": one.logged,
     }
-    for kept in signed:
-        name = kept.month.month
-        if logged.get(name, kept.sha256) != kept.sha256:
-            raise TamperedMonth(
-                f"{name}: its digest is {kept.sha256[:12]}…, but the audit log tells that {logged[name][:12]}… was signed. "
-                "Somebody changed both in the database: restore the row of table sla_months from a backup"
-            )
 
 
 def _name(who: Identity, by: str) -> str:

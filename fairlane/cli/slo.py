@@ -8,21 +8,21 @@ from typing import Annotated, Final
 import orjson
 import typer
 from sqlalchemy import make_url
-from sqlalchemy.exc import SQLAlchemyError
 
+from fairlane.addresses import shown
 from fairlane.app import words
 from fairlane.cli.context import settings_of
+from fairlane.cli.database import database
 from fairlane.cli.slo_files import validate
 from fairlane.cli.slo_gate import gate, unwaive, waive, waivers
 from fairlane.cli.slo_report import report
 from fairlane.cli.slo_show import show
 from fairlane.cli.slo_templates import list_templates, new
-from fairlane.database import open_database
 from fairlane.objectives import objectives_of
 from fairlane.settings import Settings
 from slo.burn import Severity, State
 from slo.clock import SystemClock
-from slo.errors import NotFound, Unreachable
+from slo.errors import NotFound
 from slo.evaluation import Evaluation
 from slo.history import History
 from slo.objective import Objective
@@ -112,13 +112,8 @@ def newest(settings: Settings) -> list[Evaluation]:
     if url.get_backend_name() == "sqlite" and url.database and not Path(url.database).exists():
         # Looking must not make a database.
         raise NotFound(f"there is no history at {url.database} yet. {_START}")
-    engine = open_database(settings.database_url)
-    try:
+    with database(settings) as engine:
         found = list(History(engine).newest().values())
-    except SQLAlchemyError as error:
-        raise Unreachable(f"slo: the database does not answer: {error}. Check database.url.") from error
-    finally:
-        engine.dispose()
     if not found:
         raise NotFound(f"no objective of pipeline '{settings.pipeline.name}' has been evaluated yet. {_START}")
     return found
@@ -169,8 +164,10 @@ def table(rows: Sequence[tuple[str, ...]]) -> list[str]:
 
 
 def described(o: Objective) -> dict[str, object]:
-    """An objective for JSON; the target as text, exactly."""
+    """An objective for JSON; the target as text, exactly, and the address of its source without what is secret."""
     source = {"kind": type(o.source).__name__.lower(), **asdict(o.source)}
+    if "url" in source:
+        source["url"] = shown(str(source["url"]))
     slices = {"slice_s": o.timeslices.slice_s, "target": str(o.timeslices.target)} if o.timeslices else None
     return {
         "name": o.name,

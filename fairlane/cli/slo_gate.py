@@ -1,23 +1,20 @@
 """`fairlane slo gate`: the exit code that a deploy pipeline asks for; `slo waive`, `waivers` and `unwaive` are its exceptions."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Annotated, Final
 
 import orjson
 import typer
-from sqlalchemy import Engine
-from sqlalchemy.exc import SQLAlchemyError
 from uuid_utils import uuid7
 
 from fairlane.app import words
-from fairlane.auth.audit import Deed
+from fairlane.auth.audit import Deed, noted
 from fairlane.auth.identity import OS
-from fairlane.cli.acting import as_person, trail_of
+from fairlane.cli.acting import as_person
 from fairlane.cli.context import settings_of
-from fairlane.database import open_database
+from fairlane.cli.database import database
 from fairlane.durations import duration_s
 from fairlane.objectives import objectives_of
 from slo.budget_policy import Gate, Judgement, Stage, Waiver
@@ -44,7 +41,7 @@ def gate(
 ) -> None:
     """May a change go out? Exit code 0: yes; 3: an error budget is nearly spent and nobody has approved an exception; 4: nobody knows."""
     now = SystemClock().now()
-    with _database(context) as engine:
+    with database(settings_of(context)) as engine:
         found = History(engine).newest()
         waivers = Waivers(engine).all()
     names = [o.name for o in objectives_of(settings_of(context))]
@@ -80,30 +77,27 @@ def waive(
         raise NotFound(f"there is no objective {objective}; `fairlane slo list` names them")
     now_ms = int(SystemClock().now() * 1000)
     length_ms = int((duration_s(lasting) or 0) * 1000)
-    with as_person(context, "slo waive") as who, _database(context) as engine:
+    with as_person(context, "slo waive") as who, database(settings_of(context)) as engine:
         approver = by if who.via == OS else who.name
         waiver = Waiver(str(uuid7()), objective, approver, reason, now_ms, now_ms + length_ms)
-        Waivers(engine).grant(waiver)
         until = _utc(waiver.expires_ms)
         told_of = {"id": waiver.id, "until": until, "reason": reason}
-        trail_of(settings_of(context), SystemClock()).record(
-            Deed("waiver.grant", objective or "all", details=told_of, by=by)
-        )
+        Waivers(engine).grant(waiver, noted(Deed("waiver.grant", objective or "all", details=told_of, by=by), now_ms))
     print(f"{waiver.id}: {objective or 'all objectives'} until {until}, approved by {approver}: {reason}")
 
 
 def unwaive(context: typer.Context, waiver: Annotated[str, typer.Argument(help="Its id.")]) -> None:
     """End an exception now."""
-    with as_person(context, "slo unwaive"), _database(context) as engine:
-        Waivers(engine).revoke(waiver, int(SystemClock().now() * 1000))
-        trail_of(settings_of(context), SystemClock()).record(Deed("waiver.revoke", waiver))
+    with as_person(context, "slo unwaive"), database(settings_of(context)) as engine:
+        now_ms = int(SystemClock().now() * 1000)
+        Waivers(engine).revoke(waiver, now_ms, noted(Deed("waiver.revoke", waiver), now_ms))
     print(f"{waiver} has ended")
 
 
 def waivers(context: typer.Context, *, json: Json = False) -> None:
     """Every exception ever, newest first."""
     now_ms = int(SystemClock().now() * 1000)
-    with _database(context) as engine:
+    with database(settings_of(context)) as engine:
         found = Waivers(engine).all()
     if json:
         print(orjson.dumps([{**asdict(w), "holds": w.holds(w.slo, now_ms)} for w in found]).decode())
@@ -143,17 +137,6 @@ def _line(j: Judgement) -> str:
     more += "; telemetry is missing, this is the last that was known" if j.frozen else ""
     allowed = f"; exception by {j.waiver.by}: {j.waiver.reason}" if j.waiver else ""
     return f"{j.slo}: {j.stage}, {j.budget_left:.1%} of its budget left{more}{allowed}"
-
-
-@contextmanager
-def _database(context: typer.Context) -> Iterator[Engine]:
-    engine = open_database(settings_of(context).database_url)
-    try:
-        yield engine
-    except SQLAlchemyError as error:
-        raise Unreachable(f"the database does not answer: {error}. Check database.url.") from error
-    finally:
-        engine.dispose()
 
 
 def _utc(at_ms: int) -> str:

@@ -11,8 +11,8 @@ import orjson
 import typer
 
 from fairlane.app import sla_words, words
-from fairlane.cli.acting import database
 from fairlane.cli.context import settings_of
+from fairlane.cli.database import database
 from fairlane.objectives import objectives_of
 from fairlane.sla import files
 from fairlane.sla.compose import Composer

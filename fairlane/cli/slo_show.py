@@ -4,16 +4,15 @@ from typing import Annotated
 
 import orjson
 import typer
-from sqlalchemy.exc import SQLAlchemyError
 
 from fairlane.app.nearest import nearest
 from fairlane.app.slo_facts import facts
 from fairlane.app.slo_view import SloView, build
 from fairlane.cli.context import settings_of
-from fairlane.database import open_database
+from fairlane.cli.database import database
 from fairlane.objectives import objectives_of
 from slo.clock import SystemClock
-from slo.errors import NotFound, Unreachable
+from slo.errors import NotFound
 
 Json = Annotated[bool, typer.Option("--json", help="One JSON object instead of sentences.")]
 
@@ -32,13 +31,8 @@ def show(
         raise NotFound(
             f"there is no objective {name!r}{f'; did you mean {near[0]}' if near else ''}; `fairlane slo list` names them"
         )
-    engine = open_database(settings.database_url)
-    try:
+    with database(settings) as engine:
         view = build(facts(engine, known[name], SystemClock().now()))
-    except SQLAlchemyError as error:
-        raise Unreachable(f"the database does not answer: {error}. Check database.url.") from error
-    finally:
-        engine.dispose()
     print(orjson.dumps(view).decode() if json else "\n".join(lines(view)))
 
 

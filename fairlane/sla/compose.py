@@ -3,15 +3,18 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from math import ceil
 from typing import Final
 
 from sqlalchemy import Engine
 
 from fairlane.sla import causes
+from fairlane.sla.crowd import Crowd, Crowds
 from fairlane.sla.month import Before, Counts, Day, Incident, Maintenance, Month, Moved, Promise, Touched
 from fairlane.sla.signing import Signed
 from slo.adjust import Adjustment, Adjustments
 from slo.calendar import Calendar, Period, Unit
+from slo.capacity.store import HOUR
 from slo.days import Days, DaySum
 from slo.days_roll import burns
 from slo.objective import Audience, Objective, Sli
@@ -86,7 +89,11 @@ class Composer:
             len(rest),
             round(sum(_worst(i) for i in rest), 3),
             tuple(_maintenance(a) for a in announced),
-            _moved(promises, causes.moved_tokens([d for d in decisions if d.at_ms >= period.begin * 1000])),
+            _moved(
+                promises,
+                causes.moved_tokens([d for d in decisions if d.at_ms >= period.begin * 1000]),
+                Crowds(self.engine, self.pipeline).between(period.begin, period.end),
+            ),
         )
 
     def _incidents(
@@ -148,12 +155,21 @@ def _maintenance(a: Adjustment) -> Maintenance:
     )
 
 
-def _moved(promises: Sequence[Promise], tokens: int) -> Moved | None:
+def _moved(promises: Sequence[Promise], tokens: int, crowd: Crowd | None) -> Moved | None:
     fresh = {p.population: p for p in promises if p.sli == Sli.FRESHNESS}
     everybody, moved = fresh.get(Audience.ALL), fresh.get(Audience.MOVED)
     if everybody is None or moved is None:
         return None
-    return Moved(tokens, moved.counts.expected, everybody.counts.expected, moved.counts.good, moved.counts.total)
+    return Moved(
+        tokens,
+        moved.counts.expected,
+        everybody.counts.expected,
+        moved.counts.good,
+        moved.counts.total,
+        crowd.most if crowd else None,
+        crowd.hours if crowd else 0,
+        ceil(everybody.lived_s / HOUR),
+    )
 
 
 def _with_months_before(zone: str, period: Period) -> Period:

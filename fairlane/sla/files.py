@@ -6,8 +6,9 @@ from typing import Any
 
 import orjson
 
-from fairlane.sla.month import Promise
+from fairlane.sla.month import Moved, Promise
 from fairlane.sla.months import Sheet
+from fairlane.sla.signing import Signed
 
 COLUMNS = (
     "month",
@@ -40,14 +41,37 @@ def told(sheet: Sheet) -> dict[str, Any]:
     return {
         "month": m.month,
         "stage": str(sheet.stage),
-        "signed": (
-            {"by": signed.by, "at_ms": signed.at_ms, "note": signed.note, "sha256": signed.sha256} if signed else None
-        ),
+        "signed": signature(signed) if signed else None,
         "revised": list(sheet.revised),
         "settled_s": sheet.settled_s,
         "complete": None if m.complete is None else float(m.complete),
         "promises": [figures(p) for p in m.promises],
+        "moved": moved_of(m.moved) if m.moved else None,
         "document": orjson.Fragment(signed.body if signed else m.canonical()),
+    }
+
+
+def signature(signed: Signed) -> dict[str, Any]:
+    """Who signed and what nobody can change unseen; with it a reader can work out the seal again (`fairlane.sla.seal`)."""
+    return {
+        "by": signed.by,
+        "at_ms": signed.at_ms,
+        "note": signed.note,
+        "sha256": signed.sha256,
+        "seal": signed.seal,
+        "covered": list(signed.covered),
+    }
+
+
+def moved_of(moved: Moved) -> dict[str, Any]:
+    """Shares of what was moved (0 to 1): of the tokens (at most; None when nobody counted the active ones), and of the traffic."""
+    return {
+        "tokens": moved.tokens,
+        "active_tokens": moved.active,
+        "token_share": _float(moved.token_share),
+        "counted": _float(moved.counted),
+        "traffic_share": _float(moved.share),
+        "achieved": _float(moved.achieved),
     }
 
 

@@ -178,11 +178,27 @@ class Moved:
     """Events of everybody."""
     good: int
     total: int
+    active: int | None = None
+    """The most tokens that were active within one minute of the month; None when nobody counted."""
+    counted_h: int = 0
+    """Hours in which they were counted ..."""
+    due_h: int = 0
+    """... of so many."""
 
     @property
     def share(self) -> Fraction | None:
         """Of the traffic; None without any."""
         return Fraction(self.expected, self.of) if self.of else None
+
+    @property
+    def token_share(self) -> Fraction | None:
+        """Of the tokens, at most: all tokens of the month are at least those of its busiest minute. None when nobody counted."""
+        return min(Fraction(self.tokens, self.active), Fraction(1)) if self.active else None
+
+    @property
+    def counted(self) -> Fraction | None:
+        """Share of the hours in which active tokens were counted; None when none was due."""
+        return min(Fraction(self.counted_h, self.due_h), Fraction(1)) if self.due_h else None
 
     @property
     def achieved(self) -> Fraction | None:

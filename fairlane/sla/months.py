@@ -115,10 +115,11 @@ class Months:
             return Sheet(mine.month, Stage.SIGNED, mine, differences(mine.month, live), settled, moves)
         return Sheet(live, known[period.name], None, (), settled, moves)
 
-    def sign(self, month: str, by: str, note: str) -> Sheet:
-        """Sign a month that is over.
+    def sign(self, month: str, by: str, note: str, said_by: str = "") -> Sheet:
+        """Sign a month that is over; the audit log tells of it in the same transaction (`said_by` as `SignedMonths.sign`).
 
-        Raises UsageError for what is no month or without a name, NotFound as `get`, Conflict when it is not over, signed already, or nothing was observed.
+        Raises UsageError for what is no month or without a name, NotFound as `get`, Conflict when it is not over, signed already, or nothing was observed,
+        AuditBroken when that log takes no entry.
         """
         period = self.period(month)
         now = self._clock.now()
@@ -133,7 +134,7 @@ class Months:
             )
         if not sheet.month.observed_s:
             raise Conflict(f"{month}: nothing was observed in it, so there is nothing to sign")
-        self._signed.sign(sheet.month.public(), by, note, int(now * 1000))
+        self._signed.sign(sheet.month.public(), by, note, int(now * 1000), said_by)
         return self.get(month)
 
     def _year_before(self, period: Period) -> Period:

@@ -1,4 +1,4 @@
-"""Signed months as they are kept: the canonical JSON and its digest, who signed, when and why. A signed month is never changed."""
+"""Signed months as they are kept: the canonical JSON and its digest, who signed, when and why, and the seal over all of it. A signed month is never changed."""
 
 import hashlib
 import logging
@@ -7,8 +7,10 @@ from dataclasses import dataclass
 from sqlalchemy import Engine, Row, select
 from sqlalchemy.exc import IntegrityError
 
+from fairlane.auth.audit import Deed, noted
 from fairlane.schema import SLA_MONTHS
 from fairlane.sla.month import Month, decode
+from fairlane.sla.seal import COVERED, seal_of, version_of
 from slo.errors import Conflict, FairlaneError, UsageError
 from slo.sql import writer
 
@@ -29,9 +31,17 @@ class Signed:
     body: str
     """The canonical JSON as it was signed."""
     sha256: str
+    """Of `body`."""
     by: str
     note: str
     at_ms: int
+    seal: str = ""
+    """Over all of it (`fairlane.sla.seal`); empty for a month that was signed before there were seals."""
+
+    @property
+    def covered(self) -> tuple[str, ...]:
+        """What nobody can change in the database without its being seen here: the document, and with a seal also `signer`, `time` and `note`."""
+        return COVERED[version_of(self.seal)]
 
 
 class SignedMonths:
@@ -42,28 +52,36 @@ class SignedMonths:
         self._write = writer(engine)
         self._pipeline = pipeline
 
-    def sign(self, month: Month, by: str, note: str, at_ms: int) -> Signed:
-        """Keep it for ever. Raises UsageError without `by`, Conflict when that month is signed already."""
+    def sign(self, month: Month, by: str, note: str, at_ms: int, said_by: str = "") -> Signed:
+        """Keep it for ever, together with its entry in the audit log (`said_by`: what was written in a field for a name, where that is not `by`).
+
+        Raises UsageError without `by`, Conflict when that month is signed already, AuditBroken when the audit log takes no entry: nothing is signed then.
+        """
         if not by.strip():
             raise UsageError("a signature needs a name: --by")
-        body = month.canonical().decode()
+        body, sha256 = month.canonical().decode(), month.sha256
+        seal = seal_of(pipeline=self._pipeline, month=month.month, sha256=sha256, by=by, note=note, at_ms=at_ms)
         row = {
             "pipeline": self._pipeline,
             "month": month.month,
             "body": body,
-            "sha256": month.sha256,
+            "sha256": sha256,
             "signed_by": by,
             "note": note,
             "signed_ms": at_ms,
+            "seal": seal,
         }
-        try:
-            with self._write.begin() as conn:
+        details = {"sha256": sha256, "seal": seal, "note": note, "pipeline": self._pipeline}
+        beside = noted(Deed("sla.sign", month.month, details=details, by=said_by or by), at_ms)
+        with self._write.begin() as conn:
+            try:
                 conn.execute(SLA_MONTHS.insert().values(row))
-        except IntegrityError as error:
-            raise Conflict(
-                f"{month.month} is signed already and stays as it is; later data is told beside it"
-            ) from error
-        return Signed(month, body, month.sha256, by, note, at_ms)
+            except IntegrityError as error:
+                raise Conflict(
+                    f"{month.month} is signed already and stays as it is; later data is told beside it"
+                ) from error
+            beside(conn)
+        return Signed(month, body, sha256, by, note, at_ms, seal)
 
     def names(self) -> list[str]:
         """The months that are signed, in order."""
@@ -92,17 +110,32 @@ class SignedMonths:
         return found
 
 
-def _signed(row: Row[tuple[str, str, str, str, str, str, int]]) -> Signed:
+def _signed(row: Row[tuple[str, str, str, str, str, str, int, str]]) -> Signed:
     digest = hashlib.sha256(row.body.encode()).hexdigest()
     if digest != row.sha256:
         raise TamperedMonth(
             f"{row.month}: what is in the database has the digest {digest[:12]}…, signed was {row.sha256[:12]}… (by {row.signed_by}). "
             "Somebody changed it after it was signed: restore the row of table sla_months from a backup"
         )
+    _unbroken(row)
     try:
         month = decode(row.body)
     except (ValueError, KeyError, TypeError) as error:
         raise TamperedMonth(
             f"{row.month}: its document cannot be read ({error}); it was signed by a newer fairlane, or never by one"
         ) from error
-    return Signed(month, row.body, row.sha256, row.signed_by, row.note, row.signed_ms)
+    return Signed(month, row.body, row.sha256, row.signed_by, row.note, row.signed_ms, row.seal)
+
+
+def _unbroken(row: Row[tuple[str, str, str, str, str, str, int, str]]) -> None:
+    """Raises TamperedMonth when the seal is not that of what stands in the row."""
+    try:
+        sealed = version_of(row.seal) > 1
+    except ValueError as error:
+        raise TamperedMonth(f"{row.month}: {error}") from error
+    told = {"sha256": row.sha256, "by": row.signed_by, "note": row.note, "at_ms": row.signed_ms}
+    if sealed and seal_of(pipeline=row.pipeline, month=row.month, **told) != row.seal:
+        raise TamperedMonth(
+            f"{row.month}: its seal does not fit: the document is what was signed, but who signed it ({row.signed_by}), when, or the note is not. "
+            "Somebody changed it after it was signed: restore the row of table sla_months from a backup"
+        )

@@ -15,6 +15,7 @@ from dashboards.finish import SOURCE, finish, to_json
 from dashboards.panels import WIDTH, Board, Query, Row, timeseries
 from dashboards.recorded import RECORDED
 from fairlane.cli.docs import catalogue
+from slo.capacity.standing import Stage
 from tests.support.catalogue import known_series
 from tests.support.promql import problems
 
@@ -25,7 +26,9 @@ every_panel = pytest.mark.parametrize(
 )
 every_board = pytest.mark.parametrize("board", BOARDS.values(), ids=BOARDS.keys())
 NOT_SHOWN = {
-    "fairlane_slo_burn_threshold"  # as slo:burn:threshold, which the rules record from it
+    "fairlane_slo_burn_threshold",  # as slo:burn:threshold, which the rules record from it
+    "fairlane_slo_bad_minutes",  # what a page's rule asks for, as slo:bad_minutes:count5m
+    "fairlane_slo_late_seconds",  # never changes: a property of the objective that a rule asks for
 }
 """Metrics of the rooms below fairlane that no panel names, each with its reason."""
 ANGULAR = (
@@ -212,3 +215,13 @@ def test_every_metric_is_shown_somewhere() -> None:
     rooms = {name: metrics for name, metrics in catalogue().items() if not name.startswith("fairlane.")}
     metrics = {metric.name for metric in itertools.chain.from_iterable(rooms.values())}
     assert {name for name in metrics if name not in shown} == NOT_SHOWN
+
+
+def test_limits_of_which_nothing_is_known_are_counted_beside_the_red_and_the_yellow() -> None:
+    counted = {
+        panel["title"]: panel["targets"][0]["expr"].rpartition("== bool ")[2].rstrip(")")
+        for uid, panel in PANELS
+        if uid == "fairlane-capacity" and panel["type"] == "stat" and "== bool" in panel["targets"][0]["expr"]
+    }
+    codes = {"Red limits": Stage.RED, "Yellow limits": Stage.YELLOW, "Limits without data": Stage.UNKNOWN}
+    assert counted == {title: str(stage.code) for title, stage in codes.items()}

@@ -21,10 +21,12 @@ def test_secrets_are_masked() -> None:
     tree = {
         "kafka": {"sasl.password": "p", "sasl.username": "u", "ssl.key.location": "k"},
         "database": {"url": "postgresql://u:p@h/d"},
+        "slo": {"prometheus": "https://u:p@h/x?token=t"},
         "n": 1,
         "empty": "",
     }
     shown = hidden(tree)
     assert shown["kafka"] == {"sasl.password": MASK, "sasl.username": "u", "ssl.key.location": "k"}
     assert shown["database"] == {"url": f"postgresql://u:{MASK}@h/d"}
+    assert shown["slo"] == {"prometheus": f"https://h/x?token={MASK}"}
     assert (shown["n"], shown["empty"]) == (1, "")

@@ -81,6 +81,33 @@ def test_other_peoples_metrics_are_read_once_a_minute_is_settled_and_before_it_i
         assert scheduler.stop()
 
 
+def test_limits_whose_source_hangs_do_not_hold_up_the_reads_of_objectives(
+    engine: Engine, registry: CollectorRegistry
+) -> None:
+    # nobody listens there, so its read fails at once
+    source = Raw("http://127.0.0.1:9", "up", Op.LT, 1)
+    wanted = Objective("shop", "shop", Sli.EXTERNAL, Decimal("0.99"), 0, source=source, windows="fast-slow")
+    hung, let_go = threading.Event(), threading.Event()
+
+    def hangs() -> None:
+        hung.set()
+        let_go.wait(30)
+
+    scheduler = Scheduler(engine, PIPELINE, 15, SystemClock(), registry, objectives=[wanted], capacity=(hangs, 60.0))
+    scheduler.start()
+    try:
+        assert hung.wait(15)
+        scheduler._scheduler.modify_job(READ, next_run_time=datetime.now(UTC))
+        before = registry.get_sample_value("fairlane_slo_source_errors_total", {"slo": "shop"}) or 0
+        until = time.monotonic() + 15
+        while (registry.get_sample_value("fairlane_slo_source_errors_total", {"slo": "shop"}) or 0) <= before:
+            assert time.monotonic() < until, "not read while a limit's source hangs"
+            time.sleep(0.05)
+    finally:
+        let_go.set()
+        assert scheduler.stop()
+
+
 def test_a_job_that_fails_is_counted_and_runs_again(engine: Engine, registry: CollectorRegistry) -> None:
     with engine.begin() as connection:
         connection.execute(text("ALTER TABLE evaluations RENAME TO gone"))

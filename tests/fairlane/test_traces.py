@@ -8,6 +8,7 @@ from sqlalchemy import Engine
 
 from fairlane.app.archive import Archive
 from fairlane.database import open_database
+from fairlane.sla.crowd import Crowd, Crowds
 from fairlane.traces import CALM_STEP_MS, NEVER_MS, TraceRecorder, due, points
 from isolator.status import PipelineStatus, Score, Watched
 from slo.clock import ManualClock
@@ -73,6 +74,13 @@ def test_what_was_recorded_is_read_back_within_its_time(engine: Engine) -> None:
     assert found.delay == {1: tuple((AT + 5_000 * n, 9.0) for n in range(3)), 7: ()}
     assert found.problem == ""
     assert Archive(lambda: engine, ManualClock()).trace("other", "away", (1,), AT, AT + 10_000).work == ()
+
+
+def test_active_tokens_are_counted_beside_it(engine: Engine) -> None:
+    recorder = TraceRecorder({}, "events", engine)
+    for step, tokens in enumerate((4_000, 5_012, 4_500)):
+        recorder.record(replace(STATUS, last_tick_ms=AT + 5_000 * step, active_tokens=tokens))
+    assert Crowds(engine, "events").between(AT // 1000, AT // 1000 + 60) == Crowd(5_012, 1)
 
 
 def test_a_database_that_is_away_is_asked_again_after_five_seconds() -> None:

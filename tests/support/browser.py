@@ -20,6 +20,10 @@ OUTSIDE = """() => [...document.querySelectorAll('main *')].filter(e => e.offset
   && e.getBoundingClientRect().right > document.documentElement.clientWidth + 1).map(e => e.outerHTML.slice(0, 80))"""
 """Elements that stick out to the right."""
 
+SPILLED = """() => [...document.querySelectorAll('td .v')].filter(e => { const v = e.getBoundingClientRect(), c = e.closest('td').getBoundingClientRect();
+  return e.offsetParent && (v.right > c.right + 1 || v.left < c.left - 1); }).map(e => e.textContent.trim())"""
+"""Values that stick out of their table cell."""
+
 NAMELESS = """() => [...document.querySelectorAll('a[href], button, input:not([type=hidden]), select, summary, [role=img]')].filter(e =>
   !(e.textContent.trim() && e.tagName !== 'SELECT' || e.getAttribute('aria-label') || (e.labels && e.labels.length && e.labels[0].textContent.trim()))
 ).map(e => e.outerHTML.slice(0, 90))"""

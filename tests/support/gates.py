@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from prometheus_client import CollectorRegistry
+from sqlalchemy import Engine
 
 from fairlane.app import canned, canned_moves
 from fairlane.app.canned_moves import EPOCH
@@ -42,6 +43,7 @@ class Guarded:
     store: KeyStore
     log: AuditLog
     registry: CollectorRegistry
+    engine: Engine
 
     def bearer(self, role: str) -> dict[str, str]:
         """Headers of somebody with that role; "" is nobody."""
@@ -80,7 +82,7 @@ def guarded(directory: Path, **auth: object) -> Iterator[Guarded]:
     )
     try:
         with served(app) as url:
-            yield Guarded(url, keys, ids, desk, clock, store, AuditLog(engine), registry)
+            yield Guarded(url, keys, ids, desk, clock, store, AuditLog(engine), registry, engine)
     finally:
         shelf.close()
         engine.dispose()

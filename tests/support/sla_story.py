@@ -14,10 +14,12 @@ from sqlalchemy import Engine
 
 from fairlane.database import open_database
 from fairlane.schema import VERDICTS
+from fairlane.sla.crowd import NAME
 from fairlane.sla.months import Months
 from ingestion.contracts.names import Lane
 from isolator.verdict import Reason, Verdict, VerdictKind
 from slo.adjust import Adjustment, Adjustments
+from slo.capacity.store import Samples
 from slo.clock import ManualClock
 from slo.days_roll import Roller
 from slo.objective import Audience, Objective, Sli
@@ -86,6 +88,7 @@ def tell(engine: Engine, zone: str = "UTC", *, now: datetime | None = None, mont
     roller = Roller(engine, {o.name: o.target for o in OBJECTIVES}, zone, most=1_000_000)
     maintenance(engine, zone)
     verdict(engine, zone)
+    crowd(engine, fine)
     moment = fine
     while moment < now:
         until = min(moment + timedelta(days=3), now)
@@ -180,6 +183,18 @@ def one(o: Objective, moment: datetime, seconds: int, bad: float, rng: random.Ra
     if o.unit == "seconds" and 0 < total * bad < 1:
         lost = int(rng.random() < total * bad)
     return Booking(o.name, where, Slice(total - lost, total, total if o.unit != "seconds" else seconds, seconds), where)
+
+
+def crowd(engine: Engine, begin: datetime) -> None:
+    """Active tokens, counted in every hour of 31 days from `begin` but for two, the most on the fifth day."""
+    first = int(begin.timestamp())
+    Samples(engine).put(
+        {
+            (f"{PIPELINE}{NAME}", first + HOUR * n): 5_012.0 if n == 100 else 4_000.0 + n
+            for n in range(745)
+            if n not in {400, 401}
+        }
+    )
 
 
 def maintenance(engine: Engine, zone: str) -> None:

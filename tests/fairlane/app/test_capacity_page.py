@@ -3,6 +3,7 @@
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import httpx
@@ -25,7 +26,7 @@ from fairlane.capacity.watch import look
 from fairlane.capacity.watched import Watched
 from slo.capacity.store import Samples
 from slo.clock import ManualClock
-from tests.support.browser import CONTRAST, LIMIT_MS, NAMELESS, OUTSIDE, TWICE, chromium
+from tests.support.browser import CONTRAST, LIMIT_MS, NAMELESS, OUTSIDE, SPILLED, TWICE, chromium
 from tests.support.databases import opened
 from tests.support.desk import KeptDesk
 from tests.support.limits import BUDGETS, EVERYTHING, LIMITS, NOW, fill
@@ -70,7 +71,9 @@ def test_the_worst_comes_first_with_the_sentence_that_can_be_acted_on(db: Engine
     assert found.state is State.BURNING
     assert found.sentence.startswith("Red: kafka-disk is reached about ")
     assert "raising it takes 90 days: " in found.sentence
-    assert found.sentence.endswith("too late; streams: CAP-12 larger volumes.")
+    assert found.sentence.endswith(
+        "too late; streams: CAP-12 larger volumes. No data on 1 of 6 limits and 1 of 3 cost budgets."
+    )
     worst = found.limits[0]
     assert (worst.critical, worst.lead, worst.late) == ("900 GB", "90 days", True)
     assert worst.slack.startswith("−")
@@ -108,6 +111,40 @@ def test_the_sentence_when_all_is_well_or_nothing_is_known(db: Engine) -> None:
     assert view(db, Watched(LIMITS[1:2], ())).sentence.startswith("Yellow: connections is past its trigger: ")
 
 
+def test_one_limit_with_room_does_not_speak_for_those_without_data(db: Engine) -> None:
+    fill(db)
+    some = Watched((*LIMITS[2:3], LIMITS[4], replace(LIMITS[4], name="seats-b")), (BUDGETS[1], BUDGETS[2]))
+    found = view(db, some)
+    assert (found.state, found.word) == (State.FROZEN, "no data")
+    assert found.unknown == ("licences", "seats-b", "unknown")
+    assert found.sentence.startswith(
+        "No data on 2 of 3 limits and 1 of 2 cost budgets (licences, seats-b, unknown): nobody knows whether there is room. "
+        "Elsewhere the nearest limit is person-rows, "
+    )
+    with web(db, some) as url:
+        told, page = httpx.get(f"{url}/api/v1/capacity").json(), httpx.get(f"{url}/capacity").text
+    assert (told["state"], told["unknown"]) == ("frozen", ["licences", "seats-b", "unknown"])
+    assert 'data-part="head" data-state="frozen"' in page
+    assert "2 ok, 3 without data" in page
+
+
+def test_the_sentence_names_three_and_counts_the_rest(db: Engine) -> None:
+    fill(db)
+    dark = tuple(replace(LIMITS[4], name=f"seats-{n}") for n in range(5))
+    assert (
+        "No data on 5 of 6 limits (seats-0, seats-1, seats-2 and 2 more): "
+        in view(db, Watched((LIMITS[3], *dark), ())).sentence
+    )
+
+
+def test_what_is_too_young_for_a_forecast_is_not_said_to_last(db: Engine) -> None:
+    fill(db)
+    assert view(db, Watched(LIMITS[5:6], ())).sentence == (
+        "Room: no level is reached; nothing is forecast before 14 whole days are known."
+    )
+    assert view(db, Watched((), ())).sentence.startswith("Nothing is watched: ")
+
+
 def test_a_fan_says_in_words_what_it_shows_and_hatches_what_is_not_known(db: Engine) -> None:
     fill(db)
     fans = {row.name: draw_fan(row.fan) for row in view(db).limits}
@@ -139,8 +176,6 @@ def test_a_database_that_is_away_is_said(db: Engine) -> None:
 
 
 def test_names_from_a_file_stay_text(db: Engine) -> None:
-    from dataclasses import replace
-
     evil = replace(LIMITS[4], title="<script>alert(1)</script>", project="<b>x</b>", owner="<i>")
     with web(db, Watched((evil,), ())) as url:
         page = httpx.get(f"{url}/capacity").text
@@ -181,7 +216,7 @@ def test_it_looks_right(db: Engine, browser: Browser, state: str, width: int, sc
         for fold in page.query_selector_all("details.folded"):
             fold.evaluate("e => e.open = true")
         assert page.evaluate("document.documentElement.scrollWidth") == width
-        for script in (OUTSIDE, NAMELESS, TWICE, CONTRAST):
+        for script in (OUTSIDE, SPILLED, NAMELESS, TWICE, CONTRAST):
             assert page.evaluate(script) == []
         assert problems == []
         if shots := os.environ.get("FAIRLANE_SHOTS"):

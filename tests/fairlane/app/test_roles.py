@@ -2,10 +2,12 @@
 
 import re
 from collections.abc import Iterator
+from contextlib import contextmanager
 
 import httpx
 import pytest
 from prometheus_client import CollectorRegistry
+from sqlalchemy import update
 from starlette.requests import Request
 
 from fairlane.app import canned, moves_pages
@@ -19,6 +21,7 @@ from fairlane.auth import matrix
 from fairlane.auth.role import Role, covers
 from fairlane.auth.session import COOKIE
 from fairlane.roles import http
+from fairlane.schema import API_KEYS
 from ingestion.contracts.telemetry import Action
 from tests.support.desk import KeptDesk
 from tests.support.gates import ROLES, Guarded, guarded
@@ -202,6 +205,40 @@ def test_a_session_ends_with_its_key_and_with_its_time(app: Guarded, client: htt
     assert client.get("/api/v1/me").status_code == 401
 
 
+@contextmanager
+def signed_in(app: Guarded, roles: list[Role]) -> Iterator[tuple[httpx.Client, str]]:
+    """A browser that has signed in with a new key of these roles, and the key's id."""
+    made, shown = app.store.create("short", roles, int(app.clock.now() * 1000))
+    app.clock.advance(2)
+    with httpx.Client(base_url=app.url, timeout=10) as browser:
+        browser.get("/login")
+        browser.post("/login", data={"form_token": browser.cookies[FORM_COOKIE], "key": shown})
+        assert browser.get("/api/v1/me").json()["name"] == "short"
+        yield browser, made.id
+
+
+def test_a_revoked_key_ends_its_session_and_itself_at_once(app: Guarded) -> None:
+    with signed_in(app, [Role.OPERATOR]) as (browser, key_id):
+        app.store.revoke(key_id, int(app.clock.now() * 1000))
+        answer = browser.get("/api/v1/me")
+        assert (answer.status_code, "the key is revoked" in answer.json()["detail"]) == (401, True)
+        form = {"mode": "off", "reason": "x", "form_token": browser.cookies[FORM_COOKIE]}
+        sent = len(app.desk.sent)
+        assert browser.post("/moves/do/mode", data=form, headers={"origin": app.url}).status_code == 401
+        assert len(app.desk.sent) == sent
+        assert browser.get("/moves", headers=PAGE).headers["location"] == "/login?next=%2Fmoves"
+
+
+@pytest.mark.parametrize("roles", ["admin,operator", "viewer", ""], ids=["more", "fewer", "none"])
+def test_a_key_whose_roles_were_changed_ends_its_session_at_once(app: Guarded, roles: str) -> None:
+    with signed_in(app, [Role.OPERATOR]) as (browser, key_id):
+        # Fairlane itself has no way to change a key's roles: whoever holds the database has
+        with app.engine.begin() as conn:
+            conn.execute(update(API_KEYS).where(API_KEYS.c.id == key_id).values(roles=roles))
+        answer = browser.get("/api/v1/me")
+        assert (answer.status_code, "the key has other roles" in answer.json()["detail"]) == (401, True)
+
+
 def test_signing_out_takes_the_cookie_away(app: Guarded, client: httpx.Client) -> None:
     sign_in(app, client, "viewer")
     left = client.post("/logout")
@@ -346,6 +383,30 @@ def test_a_trusted_proxy_says_who_it_is(behind: Guarded) -> None:
         assert client.post("/api/v1/actions/move", json=body, headers=bob).status_code == 403
         assert client.get("/moves", headers={"x-forwarded-groups": "sre"}).status_code == 401
         assert client.get("/login").status_code == 404, "there is nothing to sign in with"
+
+
+def test_whom_the_proxy_names_is_who_it_is_whatever_cookie_the_browser_sends(
+    tmp_path_factory: pytest.TempPathFactory,
+) -> None:
+    with (
+        guarded(
+            tmp_path_factory.mktemp("state"),
+            trusted_peers=["127.0.0.1"],
+            groups={"sre": ["operator"]},
+            everyone=["viewer"],
+        ) as app,
+        signed_in(app, [Role.ADMIN]) as (browser, _),
+    ):
+        bob = {"x-forwarded-user": "bob"}
+        told = browser.get("/api/v1/me", headers=bob).json()
+        assert told == {"name": "bob", "roles": ["viewer"], "via": "proxy"}
+        body = {"token": "t", "reason": "r"}
+        assert browser.post("/api/v1/actions/move", json=body, headers=bob).status_code == 403
+        twice = [("x-forwarded-user", "bob"), ("x-forwarded-user", "root")]
+        assert browser.get("/api/v1/me", headers=twice).status_code == 401, "and no cookie mends what it says"
+        assert browser.get("/api/v1/me").json()["name"] == "short", "where the proxy names nobody, the session does"
+        shown = {**bob, **app.bearer("approver")}
+        assert browser.get("/api/v1/me", headers=shown).json()["name"] == "the approver"
 
 
 def test_its_own_name_is_a_page_of_ours(behind: Guarded) -> None:

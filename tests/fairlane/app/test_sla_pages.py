@@ -4,6 +4,7 @@ import csv
 import io
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import httpx
@@ -13,7 +14,7 @@ from fastapi import FastAPI
 from prometheus_client import CollectorRegistry
 from sqlalchemy import Engine, select, update
 
-from fairlane.app import canned
+from fairlane.app import canned, sla_view
 from fairlane.app.canned_source import CannedSource
 from fairlane.app.main import create_app
 from fairlane.app.shelf import Shelf
@@ -53,6 +54,46 @@ def client(told: tuple[Engine, ManualClock]) -> Iterator[httpx.Client]:
     engine, clock = told
     with asked(app_over(lambda: engine, clock)) as client:
         yield client
+
+
+def test_what_was_moved_is_a_share_of_the_tokens_and_of_the_traffic(client: httpx.Client) -> None:
+    page = client.get("/sla/2026-10").text
+    assert (
+        "Moved: 1 token (0.02 % of the 5,012 that were active in the busiest minute), 0.401 % of the traffic, " in page
+    )
+    moved = client.get("/sla/2026-10.json").json()["moved"]
+    assert (moved["tokens"], moved["active_tokens"]) == (1, 5_012)
+    assert moved["token_share"] == pytest.approx(1 / 5_012)
+    assert moved["counted"] == pytest.approx(743 / 745)
+
+
+@pytest.mark.parametrize(
+    ("counted", "share", "says"),
+    [
+        (
+            {"active": None, "counted_h": 0},
+            "1 token, ",
+            "Which share of all tokens that is cannot be told: nobody counted the active ones (no data).",
+        ),
+        (
+            {"active": 400, "counted_h": 74},
+            "1 token (0.25 % of the 400 that were active in the busiest minute), ",
+            "Active tokens were counted in 9.93 % of the hours only; a busier minute may be missing.",
+        ),
+        ({"tokens": 0}, "", "How many tokens that was is not known: no move of this month is on record."),
+        ({"tokens": 0, "expected": 0, "good": 0, "total": 0, "active": None}, None, ""),
+    ],
+    ids=["nobody counted", "counted now and then", "no move on record", "nobody moved"],
+)
+def test_a_share_without_its_whole_says_so(
+    told: tuple[Engine, ManualClock], counted: dict[str, int | None], share: str | None, says: str
+) -> None:
+    sheet = story.months_of(*told).get("2026-10")
+    assert sheet.month.moved is not None
+    month = replace(sheet.month, moved=replace(sheet.month.moved, **counted))
+    view = sla_view.build(replace(sheet, month=month), [], told[1].now())
+    whole = f"Moved: {share}0.401 % of the traffic, 99.88 % of it within 15 min. {says}"
+    assert view.moved == ("Moved: nobody." if share is None else whole)
 
 
 def test_the_newest_month_that_is_over_comes_first(client: httpx.Client) -> None:

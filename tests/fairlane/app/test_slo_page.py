@@ -28,7 +28,7 @@ from slo.history import History
 from slo.objective import Objective, Sli
 from slo.presets import pipeline_objectives
 from slo.source import Op, Push, Ratio, Raw, Timeslices
-from tests.support.browser import CONTRAST, LIMIT_MS, NAMELESS, OUTSIDE, TWICE, chromium
+from tests.support.browser import CONTRAST, LIMIT_MS, NAMELESS, OUTSIDE, SPILLED, TWICE, chromium
 from tests.support.databases import opened
 from tests.support.desk import KeptDesk
 from tests.support.served import served
@@ -153,6 +153,9 @@ def test_what_is_promised_is_told_for_every_kind_of_source() -> None:
     assert ratio["measured"] == "bad: sum(bad); of: sum(all); read from http://p"
     assert ratio["time slices"] == "2 min, good when 95 % in it is good"
     assert of(Raw("http://p", "p95", Op.LT, 0.2))["measured"] == "p95 lt 0.2; read from http://p"
+    secret = "https://ann:hunter2@p/x?tenant=a&token=hunter2"
+    for source in (Raw(secret, "p95", Op.LT, 0.2), Ratio(secret, "sum(all)", bad="sum(bad)")):
+        assert of(source)["measured"].endswith("; read from https://p/x?tenant=a&token=********")
     assert of(Push())["measured"] == "pushed to POST /v1/slis/a"
     assert dict(definition(OBJECTIVES[0]))["measured"].startswith(
         "events of tokens that are not moved visible within 30 s"
@@ -194,6 +197,7 @@ def test_the_pages_fit_are_named_and_can_be_read(
         try:
             page.goto(url + path)
             assert page.evaluate(OUTSIDE) == []
+            assert page.evaluate(SPILLED) == []
             assert page.evaluate(NAMELESS) == []
             assert page.evaluate(TWICE) == []
             assert page.evaluate(CONTRAST) == []

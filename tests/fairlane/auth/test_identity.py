@@ -2,7 +2,9 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from pydantic import ValidationError
@@ -11,10 +13,11 @@ from sqlalchemy import Engine
 from fairlane.auth import proxy
 from fairlane.auth.config import AuthConfig
 from fairlane.auth.identity import Identity, acting, current
+from fairlane.auth.keys import ApiKey
 from fairlane.auth.keystore import KeyStore
 from fairlane.auth.ring import FRESH_S, GRACE_S, NOTE_S, KeyRing
 from fairlane.auth.role import Role, covers
-from fairlane.auth.session import Sessions, secret_of
+from fairlane.auth.session import Session, Sessions, secret_of, stamp_of
 from fairlane.settings import load
 from slo.clock import ManualClock
 from slo.errors import ConfigError, Forbidden, StateDirectoryError, Unauthenticated, Unreachable
@@ -111,26 +114,66 @@ def test_it_is_noted_when_a_key_was_last_used(engine: Engine) -> None:
     assert [one.used_ms for one in store.all()] == [NOW * 1000 + 7]
 
 
+def test_a_known_key_is_as_it_is_now_and_as_it_was_while_the_database_is_away(engine: Engine) -> None:
+    clock, database = ManualClock(NOW), Switch(engine)
+    ring, store = KeyRing(database.use, clock), KeyStore(engine)
+    key, _ = store.create("ann", [Role.VIEWER], NOW * 1000)
+    assert ring.find(key.id) == key
+    assert ring.again(key) == key
+    ended = store.revoke(key.id, NOW * 1000)
+    assert ring.again(key) == ended, "at once"
+    database.away = True
+    assert ring.again(key) == key
+    uses = database.uses
+    assert ring.again(key) == key
+    assert database.uses == uses, "nobody waits for it again before the next look"
+    database.away = False
+    clock.advance(FRESH_S)
+    ring.find(key.id)
+    assert ring.again(key) == ended
+
+
 # ---- sessions ---------------------------------------------------------------------------------------------------------------------------
+
+
+ANN = ApiKey("0123456789ab", "ann", frozenset({Role.VIEWER}), "d" * 64, NOW * 1000, "admin")
 
 
 def test_a_session_names_its_key_until_it_is_over() -> None:
     sessions = Sessions(b"s" * 32, 3600)
-    cookie = sessions.seal("0123456789ab", NOW)
-    assert sessions.read(cookie, NOW + 3599) == "0123456789ab"
+    cookie = sessions.seal(ANN, NOW)
+    found = sessions.read(cookie, NOW + 3599)
+    assert found is not None
+    assert (found.key_id, found.began_with(ANN)) == ("0123456789ab", True)
     assert sessions.read(cookie, NOW + 3600) is None
     assert Sessions(b"t" * 32, 3600).read(cookie, NOW) is None
 
 
 def test_a_cookie_with_one_other_character_is_none() -> None:
     sessions = Sessions(b"s" * 32, 3600)
-    cookie = sessions.seal("0123456789ab", NOW)
+    cookie = sessions.seal(ANN, NOW)
     for at, was in enumerate(cookie):
         for other in "0a.":
             if other != was:
                 assert sessions.read(cookie[:at] + other + cookie[at + 1 :], NOW) is None, at
-    for junk in ("", "1.", cookie + "x", cookie[:-1], "1.0123456789ab.99999999999999999." + "x" * 43):
+    for junk in ("", "1.", cookie + "x", cookie[:-1], "2.0123456789ab.0123456789abcdef.99999999999999999." + "x" * 43):
         assert sessions.read(junk, NOW) is None
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"roles": frozenset({Role.VIEWER, Role.ADMIN})},
+        {"roles": frozenset()},
+        {"digest": "e" * 64},
+        {"id": "ba9876543210"},
+    ],
+    ids=str,
+)
+def test_a_session_is_not_one_of_a_key_that_was_changed(other: dict[str, Any]) -> None:
+    session = Session(ANN.id, stamp_of(ANN))
+    assert session.began_with(replace(ANN, used_ms=7, name="Ann"))
+    assert not session.began_with(replace(ANN, **other))
 
 
 def test_the_secret_is_made_once_and_is_nobody_elses(tmp_path: Path) -> None:

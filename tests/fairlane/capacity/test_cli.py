@@ -13,6 +13,8 @@ from fairlane.auth.role import Role
 from fairlane.cli import app
 from slo.capacity.limit import DAY
 from slo.capacity.store import Samples
+from slo.waivers import Waivers
+from tests.support.beheaded import behead
 from tests.support.databases import opened
 
 FILE = """
@@ -55,6 +57,21 @@ def test_nothing_known_is_said_and_the_gate_does_not_know(run) -> None:
     assert done.output.startswith("No data: nothing has been measured")
     assert "tell it with" not in done.output.splitlines()[0]
     assert code(run("gate")) == 4
+
+
+def test_what_nobody_knows_is_said_first_by_the_command_and_by_the_gate(run, tmp_path: Path) -> None:
+    fill(tmp_path, a_day=0.0)
+    assert run().output.startswith("No data on ")
+    told = json.loads(run("--json").output.splitlines()[-1])
+    assert told["state"] == "frozen"
+    assert "1 of 1 cost budget" in told["sentence"]
+    assert {"warehouse", "events-side-lane-wait"} <= set(told["unknown"])
+    assert "seats" not in told["unknown"]
+    gate = run("gate", "--limit", "seats", "--limit", "warehouse")
+    assert (gate.exit_code, gate.output.strip()) == (0, "Open, but nobody knows how full warehouse is.")
+    gate = json.loads(run("gate", "--limit", "seats", "--limit", "warehouse", "--json").output)
+    assert (gate["open"], gate["unknown"]) == (True, ["warehouse"])
+    assert run("gate", "--limit", "seats").output.strip() == "Open."
 
 
 def test_a_red_limit_closes_the_gate_until_somebody_answers_for_it(run, tmp_path: Path) -> None:
@@ -122,3 +139,11 @@ def test_what_cannot_be_done_is_said(run, args: list[str], wanted: int, reason: 
     done = run(*args)
     assert reason in str(done.exception) + done.output
     assert code(done) == wanted
+
+
+def test_an_exception_that_the_audit_log_cannot_take_is_not_granted(run, tmp_path: Path) -> None:
+    with opened(f"sqlite:///{tmp_path / 'fairlane.db'}") as engine:
+        behead(engine)
+        done = run("waive", "seats", "--by", "ana", "--reason", "seats are ordered")
+        assert "lost its head" in str(done.exception)
+        assert Waivers(engine).all() == []

@@ -172,6 +172,13 @@ def test_an_answer_that_is_none_is_said(db: Engine, tmp_path: Path, body: bytes,
         Meters(db, "events", tmp_path, timeout_s=5).read(Query(url, "x"), NOW)
 
 
+@pytest.mark.parametrize("where", ["127.0.0.1:9", "127.0.0.1:http"])
+def test_a_password_in_the_address_is_not_told(db: Engine, tmp_path: Path, where: str) -> None:
+    with pytest.raises(Unreachable, match=where) as told:
+        Meters(db, "events", tmp_path, timeout_s=5).read(Query(f"http://ann:hunter2@{where}/?key=hunter2", "x"), NOW)
+    assert "hunter2" not in str(told.value)
+
+
 def test_nobody_there_is_said(db: Engine, tmp_path: Path) -> None:
     with pytest.raises(Unreachable, match="Check the URL"):
         Meters(db, "events", tmp_path, timeout_s=2).read(Query("http://127.0.0.1:9", "x"), NOW)

@@ -9,7 +9,7 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from fairlane.cli import audit, isolate, keys, pager, slo
+from fairlane.cli import audit, capacity, isolate, keys, pager, slo
 from fairlane.cli.acting import VARIABLE
 from fairlane.cli.context import Globals
 from slo.errors import AuditBroken, FairlaneError, Forbidden, NotFound, Unauthenticated, UsageError
@@ -185,13 +185,22 @@ def test_an_export_that_cannot_be_written_or_is_none_is_said(line: Line) -> None
         line(audit.app, "verify", "--file", "edited.jsonl")
 
 
-def test_an_exception_that_the_log_cannot_take_is_kept_aside_until_it_can(line: Line) -> None:
+def test_what_the_log_cannot_take_is_kept_aside_until_it_can(line: Line) -> None:
     line.key("viewer")
     line.harm("DELETE FROM audit_head")
-    line(slo.app, "waive", "--by", "eve", "--reason", "the fix itself")
+    line(capacity.app, "record", "events-side-lane-wait", "3")
     (kept,) = (line.directory / "audit-spool.jsonl").read_text().splitlines()
     told = orjson.loads(kept)
-    assert (told["action"], told["details"]["reason"]) == ("waiver.grant", "the fix itself")
+    assert (told["action"], told["details"]["value"]) == ("capacity.record", "3")
+
+
+def test_an_exception_that_the_log_cannot_take_is_not_granted_and_not_kept_aside(line: Line) -> None:
+    line.key("viewer")
+    line.harm("DELETE FROM audit_head")
+    with pytest.raises(AuditBroken, match="lost its head"):
+        line(slo.app, "waive", "--by", "eve", "--reason", "the fix itself")
+    assert not (line.directory / "audit-spool.jsonl").exists()
+    assert line(slo.app, "waivers") == "There has been no exception.\n"
 
 
 def test_the_log_can_be_narrowed(line: Line) -> None:

@@ -16,8 +16,10 @@ from fairlane.cli import app, publish, sla, slo_report
 from fairlane.cli.context import Globals
 from fairlane.schema import SLA_MONTHS
 from fairlane.sla.signing import TamperedMonth
-from slo.errors import Conflict, FairlaneError, NotFound, UsageError
+from slo.adjust import Adjustments
+from slo.errors import AuditBroken, Conflict, FairlaneError, NotFound, UsageError
 from tests.support import sla_story as story
+from tests.support.beheaded import behead
 
 
 @pytest.fixture
@@ -124,6 +126,36 @@ def test_a_month_that_was_changed_with_its_digest_is_found_by_the_audit_log(home
         conn.execute(update(SLA_MONTHS).values(body=body, sha256=digest))
     engine.dispose()
     assert isinstance(refused(home, "sla", "verify"), TamperedMonth)
+
+
+def test_verify_tells_what_each_signature_covers(home: Path) -> None:
+    run(home, "sla", "sign", "2026-10", "--by", "M. Varga", "--note", "reviewed")
+    assert (
+        run(home, "sla", "verify")
+        .strip()
+        .endswith("sealed (version 2): document, signer, time and note; the audit log agrees")
+    )
+    (told,) = orjson.loads(run(home, "sla", "verify", "--json"))
+    assert (told["version"], told["covered"], told["logged"]) == (2, ["document", "signer", "time", "note"], True)
+    shown = orjson.loads(run(home, "sla", "show", "2026-10", "--json"))["signed"]
+    assert shown["seal"] == told["seal"]
+    engine = story.opened(home)
+    with engine.begin() as conn:
+        conn.execute(update(SLA_MONTHS).values(signed_by="Somebody Else"))
+    engine.dispose()
+    assert "its seal does not fit" in str(refused(home, "sla", "verify"))
+
+
+def test_maintenance_and_its_entry_in_the_audit_log_are_both_there_or_neither(home: Path) -> None:
+    window = ["--from", "2026-11-08T02:00", "--to", "2026-11-08T03:00", "--by", "boss", "--reason", "upgrade"]
+    said = orjson.loads(run(home, "sla", "adjust", *window, "--json"))
+    engine = story.opened(home)
+    behead(engine)
+    assert isinstance(refused(home, "sla", "cancel", said["id"], "--by", "boss", "--reason", "x"), AuditBroken)
+    later = ["--from", "2026-11-09T02:00", "--to", "2026-11-09T03:00", "--by", "boss", "--reason", "again"]
+    assert isinstance(refused(home, "sla", "adjust", *later), AuditBroken)
+    assert [(a.reason, a.holds) for a in Adjustments(engine).all() if a.by == "boss"] == [("upgrade", True)]
+    engine.dispose()
 
 
 def test_a_month_as_json_and_csv(home: Path) -> None:

@@ -8,6 +8,7 @@ from typer.testing import CliRunner
 
 from fairlane.cli.context import Globals
 from fairlane.cli.slo import app
+from fairlane.database import open_database
 from slo.errors import ConfigError
 from tests.slo.openslo.test_read import ALERTS, RATIO, THRESHOLD, changed
 
@@ -61,3 +62,22 @@ def test_a_path_without_documents_is_refused(tmp_path: Path, name: str, says: st
     (tmp_path / "empty").mkdir()
     with pytest.raises(ConfigError, match=says):
         run(tmp_path / name)
+
+
+SECRET = "https://ann:hunter2@prometheus/x?token=hunter2"
+
+
+@pytest.mark.parametrize(
+    "command", [["list"], ["list", "--json"], ["status", "--json"], ["show", "latency"], ["show", "latency", "--json"]]
+)
+def test_no_command_prints_the_password_of_a_source(tmp_path: Path, command: list[str]) -> None:
+    write(tmp_path, a=changed(THRESHOLD, "http://prometheus:9090", SECRET))
+    settings = {"state_dir": str(tmp_path / "state"), "slo": {"files": [str(tmp_path / "a.yaml")]}}
+    open_database(f"sqlite:///{tmp_path / 'fairlane.db'}").dispose()
+    settings["database"] = {"url": f"sqlite:///{tmp_path / 'fairlane.db'}"}
+    result = CliRunner().invoke(app, command, obj=Globals(None, settings))
+    assert result.exit_code == 0, result.output
+    assert "hunter2" not in result.output
+    if command == ["list", "--json"]:
+        (one,) = (o for o in orjson.loads(result.output)["objectives"] if o["name"] == "latency")
+        assert one["source"]["url"] == "https://prometheus/x?token=********"

@@ -5,17 +5,21 @@ from pathlib import Path
 
 import orjson
 import pytest
+from sqlalchemy import text
 from typer.testing import CliRunner
 
+from fairlane.auth.audit import AuditLog
 from fairlane.cli.context import Globals
 from fairlane.cli.slo import app
 from fairlane.database import open_database
-from slo.errors import FairlaneError, NotFound, Unreachable, UsageError
+from slo.errors import AuditBroken, FairlaneError, NotFound, Unreachable, UsageError
 from slo.evaluate import evaluate
 from slo.history import History
 from slo.presets import pipeline_objectives
 from slo.slices import Slice
 from slo.store import Booking, SliceStore
+from slo.waivers import Waivers
+from tests.support.beheaded import behead
 
 FRESH = "events-freshness-protected"
 
@@ -86,3 +90,38 @@ def test_an_unknown_objective_and_an_endless_exception_are_refused(tmp_path: Pat
         run(tmp_path, "gate", "--slo", "nothing")
     with pytest.raises(UsageError, match="14 days"):
         run(tmp_path, "waive", "--by", "Ada", "--reason", "x", "--for", "30d")
+
+
+def test_an_exception_and_its_entry_in_the_audit_log_are_both_there_or_neither(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("FAIRLANE_API_KEY", raising=False)
+    engine = open_database(f"sqlite:///{tmp_path / 'fairlane.db'}")
+    said = run(tmp_path, "waive", "--by", "Ada", "--reason", "the fix", "--for", "2h")[1]
+    first = said.split(":")[0]
+    (entry,) = [link.entry for link in AuditLog(engine).links()]
+    assert (entry.action, entry.target, entry.details["id"], entry.details["said_by"]) == (
+        "waiver.grant",
+        "all",
+        first,
+        "Ada",
+    )
+    behead(engine)
+    with pytest.raises(AuditBroken, match="lost its head"):
+        run(tmp_path, "waive", "--by", "Ada", "--reason", "another", "--for", "2h")
+    with pytest.raises(AuditBroken, match="lost its head"):
+        run(tmp_path, "unwaive", first)
+    kept = Waivers(engine).all()
+    assert [(w.id, w.revoked_ms) for w in kept] == [(first, None)]
+    assert len(list(AuditLog(engine).links())) == 1
+    engine.dispose()
+
+
+def test_what_cannot_be_granted_is_not_in_the_audit_log(tmp_path: Path) -> None:
+    engine = open_database(f"sqlite:///{tmp_path / 'fairlane.db'}")
+    with engine.begin() as conn:
+        conn.execute(text("CREATE TRIGGER full BEFORE INSERT ON waivers BEGIN SELECT RAISE(ABORT, 'disk full'); END"))
+    with pytest.raises(Unreachable, match="disk full"):
+        run(tmp_path, "waive", "--by", "Ada", "--reason", "the fix", "--for", "2h")
+    assert (Waivers(engine).all(), list(AuditLog(engine).links())) == ([], [])
+    engine.dispose()

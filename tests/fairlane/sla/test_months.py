@@ -2,9 +2,11 @@
 
 from collections.abc import Iterator
 from datetime import datetime
+from fractions import Fraction
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
+import orjson
 import pytest
 from sqlalchemy import Engine, select, update
 
@@ -82,6 +84,8 @@ def test_october_says_what_happened_in_it(months: Months) -> None:
     ]
     assert m.moved is not None
     assert (m.moved.tokens, round(float(m.moved.share), 3)) == (1, 0.004)
+    assert (m.moved.active, m.moved.token_share) == (5_012, Fraction(1, 5_012))
+    assert (m.moved.counted_h, m.moved.due_h) == (743, 745)
     assert m.complete is not None
     assert round(float(1 - m.complete) * 745 * 60) == 130
 
@@ -195,6 +199,16 @@ def test_a_month_says_the_same_a_year_later(months: Months, engine: Engine, cloc
     after = months.get("2026-10").month
     assert after.promises == before.promises
     assert after.incidents == before.incidents
+
+
+def test_a_month_that_was_signed_before_tokens_were_counted_is_read(months: Months) -> None:
+    document = months.get("2026-10").month
+    raw = orjson.loads(document.canonical())
+    for name in ("active", "counted_h", "due_h"):
+        del raw["moved"][name]
+    moved = decode(orjson.dumps(raw)).moved
+    assert moved is not None
+    assert (moved.tokens, moved.active, moved.token_share, moved.counted) == (1, None, None, None)
 
 
 def test_nothing_measured_is_no_month(engine: Engine, months: Months) -> None:
