@@ -35,6 +35,8 @@ def part(some: Sequence[Samples], whole: Sequence[Samples], at: int, *, counter:
     """
     end = at + SLICE_S
     known = increase(some, at) if counter else total(some, at)
+    if counter and known is not None:
+        return known + _risen(some, whole, at)
     if known is not None or not _at(whole, end) or (counter and not _at(whole, at)):
         return known
     now, before = _at(some, end), _at(some, at)
@@ -45,9 +47,7 @@ def part(some: Sequence[Samples], whole: Sequence[Samples], at: int, *, counter:
     if before and not now:
         later = end + SLICE_S
         return 0.0 if _at(whole, later) and not _at(some, later) else None
-    if before or any(end in one and at not in one for one in whole):
-        return 0.0
-    return sum(_grown(_last(one, at), one[end]) for one in some if end in one)
+    return _risen(some, whole, at)
 
 
 def ratio_slice(good: float | None, bad: float | None, whole: float | None) -> Slice | None:
@@ -90,6 +90,15 @@ def by_timeslices(minutes: Mapping[int, Slice], how: Timeslices) -> dict[int, Sl
 
 def _grown(before: float, after: float) -> float:
     return after - before if after >= before else after
+
+
+def _risen(some: Sequence[Samples], whole: Sequence[Samples], at: int) -> float:
+    """What counters that come up within the minute count in it; nothing when some of `whole` come up with them."""
+    end = at + SLICE_S
+    if any(end in one and at not in one for one in whole):
+        return 0.0
+    risen = [one for one in some if end in one and at not in one and math.isfinite(one[end])]
+    return sum(_grown(_last(one, at), one[end]) for one in risen)
 
 
 def _at(series: Sequence[Samples], at: int) -> list[float]:

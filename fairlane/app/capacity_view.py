@@ -157,7 +157,9 @@ def _room(found: Round) -> str:
     if ahead:
         near = min(ahead, key=lambda s: s.slack_s or 0.0)
         return f"the nearest limit is {near.limit.name}, {day(near.breach_s)}; work on it may wait {days(near.slack_s)}"
-    if known and all(s.forecast is None for s in known):
+    if not known:
+        return "cost is within its budget"
+    if all(s.forecast is None for s in known):
         return f"no level is reached; nothing is forecast before {LEAST_DAYS} whole days are known"
     return f"nothing is forecast to run out within {HORIZON_DAYS // 365} years"
 

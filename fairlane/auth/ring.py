@@ -52,7 +52,9 @@ class KeyRing:
 
     def again(self, key: ApiKey) -> ApiKey | None:
         """A key that `find` gave, as the database has it at this moment; as it was known while the database does not answer."""
-        if not self._answers:
+        # `find` has just looked, or somebody has been waiting for the answer of that look for so long: then it hangs
+        hangs = self._clock.monotonic() - self._tried_at >= FRESH_S
+        if hangs or not self._answers:
             return key
         try:
             with self._use() as engine:

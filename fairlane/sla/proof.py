@@ -48,8 +48,8 @@ class Proof:
 def prove(months: SignedMonths, log: AuditLog, pipeline: str) -> list[Proof]:
     """Every signed month of the pipeline, in order.
 
-    Raises TamperedMonth for the first that is not what was signed: a digest or the seal does not fit, the audit log tells otherwise, or it tells nothing of a month
-    that has a seal (with one, the signature and its entry are written together). Raises SQLAlchemyError.
+    Raises TamperedMonth for the first that is not what was signed: a digest or the seal does not fit, the audit log tells otherwise, it tells nothing of a month
+    that has a seal (with one, the signature and its entry are written together), or it tells of one that is gone. Raises SQLAlchemyError.
     """
     logged = {
         link.entry.target: link.entry
@@ -57,6 +57,8 @@ def prove(months: SignedMonths, log: AuditLog, pipeline: str) -> list[Proof]:
         if link.entry.outcome == "ok" and link.entry.details.get("pipeline") == pipeline
     }
     kept = [found for name in months.names() if (found := months.get(name)) is not None]
+    if gone := logged.keys() - {one.month.month for one in kept}:
+        raise _tampered(min(gone), "it is not there, but the audit log tells that it was signed")
     return [Proof(one, _agrees(one, logged.get(one.month.month))) for one in kept]
 
 

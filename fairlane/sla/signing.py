@@ -124,6 +124,10 @@ def _signed(row: Row[tuple[str, str, str, str, str, str, int, str]]) -> Signed:
         raise TamperedMonth(
             f"{row.month}: its document cannot be read ({error}); it was signed by a newer fairlane, or never by one"
         ) from error
+    if (month.pipeline, month.month) != (row.pipeline, row.month):
+        raise TamperedMonth(
+            f"{row.month}: its document is that of {month.month} of {month.pipeline}: restore the row of table sla_months from a backup"
+        )
     return Signed(month, row.body, row.sha256, row.signed_by, row.note, row.signed_ms, row.seal)
 
 

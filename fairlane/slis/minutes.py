@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from fairlane.slis.push import LARGEST
 from slo.errors import Unreachable
 from slo.objective import Objective
 from slo.sampling import Samples, by_timeslices, increase, part, ratio_slice, raw_slice, total
@@ -31,7 +32,8 @@ def minutes(objective: Objective, answers: Sequence[Sequence[Samples]], begin: i
         for at in range(begin, end, SLICE_S):
             due = increase(whole, at) if source.counter else total(whole, at)
             counted = part(some, whole, at, counter=source.counter)
-            if due is None or counted is None:
+            if due is None or counted is None or max(due, counted) > LARGEST:
+                # more than can be counted exactly, or kept, is no count
                 continue
             known = ratio_slice(counted, None, due) if source.good else ratio_slice(None, counted, due)
             if known is not None:

@@ -7,6 +7,7 @@ import threading
 import time
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Final
@@ -29,6 +30,8 @@ AT_ONCE: Final = 32
 """Objectives that are asked about at the same time ..."""
 OF_ONE: Final = 4
 """... and those of one source: a source that hangs holds no more than these."""
+LOOKUPS: Final = 4 * AT_ONCE
+"""Threads that ask name servers, made as they are needed. One that is given up hangs on for as long as its name server does, and must not stand in others' way: a round has time for less than three times AT_ONCE of those."""
 SILENT: Final = 2
 """A source that has left so many questions unanswered is asked no more in this round; one to which there is no connection, at once."""
 _BACKSTOP_S: Final = 3.0
@@ -111,6 +114,7 @@ class Prometheus:
 
     def _run(self, asks: Sequence[Ask], within_s: float, came: "queue.SimpleQueue[Answer]") -> None:
         loop = asyncio.new_event_loop()
+        loop.set_default_executor(ThreadPoolExecutor(LOOKUPS, thread_name_prefix="lookup"))
         try:
             loop.run_until_complete(self._all(asks, within_s, came))
         finally:
@@ -132,6 +136,10 @@ class Prometheus:
             async with asyncio.timeout(_BACKSTOP_S / 2):
                 await asyncio.gather(*late, return_exceptions=True)
                 await client.aclose()
+                # what reads an answer that was cut off closes itself, some of it in tasks of its own
+                await asyncio.get_running_loop().shutdown_asyncgens()
+                while rest := asyncio.all_tasks() - {asyncio.current_task()}:
+                    await asyncio.wait(rest)
 
     async def _turn(self, one: Ask, round_: _Round) -> Answer:
         url = one.url

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from alerts import burn
+from slo import metrics
 from slo.burn import Severity
 from slo.objective import Audience, Objective, Sli
 from slo.presets import pipeline_objectives
@@ -198,3 +199,25 @@ def test_a_revision_downwards_and_a_restart_make_no_bad_events(tmp_path: Path) -
             if not REVISED_AT - PAST_S <= at - HOUR <= REVISED_AT + 2 * MINUTE:
                 wanted.append((at, labelled(f"max({off})"), {"it": 0}))
     twins.check(tmp_path, wanted)
+
+
+@pytest.mark.parametrize("told", [True, False], ids=["told", "an exporter that does not tell it"])
+def test_a_page_outlasts_a_revision_of_more_than_its_short_window_holds(tmp_path: Path, told: bool) -> None:
+    """Half of an earlier twenty minutes turns out to be another's while events are lost: nobody is told that it is over."""
+    one = plain("lossy")
+    past = range(HOUR - PAST_S, HOUR, MINUTE)
+
+    def booked(now: float) -> list[Booking]:
+        at = int(now) - T0
+        last = at // MINUTE * MINUTE - MINUTE
+        usual, first = Slice(40 if last >= HOUR else 100, 100, 100, 60), Slice(200, 200, 200, 60)
+        found = [Booking(one.name, T0 + last, first if last in past else usual, T0)] if last >= 0 else []
+        again = past if at == REVISED_AT else ()
+        return found + [Booking(one.name, T0 + minute, Slice(100, 100, 100, 60), T0) for minute in again]
+
+    twins = live([one], booked, T0, 2 * HOUR)
+    if not told:
+        twins.scraped = {key: seen for key, seen in twins.scraped.items() if key[0] != metrics.REVISIONS.name}
+    paging = range(REVISED_AT - 5 * MINUTE, 2 * HOUR, MINUTE)
+    assert {twins.evaluations[at][one.name].severity for at in paging} == {Severity.PAGE}
+    twins.check(tmp_path, [(at, fires(one.name, burn.PAGE), {"1h/5m": 1}) for at in paging])

@@ -128,6 +128,13 @@ def test_one_limit_with_room_does_not_speak_for_those_without_data(db: Engine) -
     assert "2 ok, 3 without data" in page
 
 
+def test_what_cost_is_says_nothing_of_room(db: Engine) -> None:
+    fill(db)
+    kept = next(b for b in BUDGETS if view(db, Watched((), (b,))).state is State.OK)
+    assert view(db, Watched((), (kept,))).sentence == "Room: cost is within its budget."
+    assert view(db, Watched(LIMITS[4:5], (kept,))).sentence.endswith("Elsewhere cost is within its budget.")
+
+
 def test_the_sentence_names_three_and_counts_the_rest(db: Engine) -> None:
     fill(db)
     dark = tuple(replace(LIMITS[4], name=f"seats-{n}") for n in range(5))

@@ -1,6 +1,8 @@
 """Who it is: the ring of keys, sessions, a proxy's headers, and the settings behind them."""
 
+import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -131,6 +133,32 @@ def test_a_known_key_is_as_it_is_now_and_as_it_was_while_the_database_is_away(en
     clock.advance(FRESH_S)
     ring.find(key.id)
     assert ring.again(key) == ended
+
+
+def test_behind_a_database_that_hangs_stands_one_request_and_not_all(engine: Engine) -> None:
+    clock, asked, over = ManualClock(NOW), threading.Event(), threading.Event()
+
+    @contextmanager
+    def use() -> Iterator[Engine]:
+        if clock.now() > NOW:
+            asked.set()
+            assert over.wait(10)
+        yield engine
+
+    ring = KeyRing(use, clock)
+    key, _ = KeyStore(engine).create("ann", [Role.VIEWER], NOW * 1000)
+    assert ring.find(key.id) == key
+    clock.advance(FRESH_S)
+    with ThreadPoolExecutor(2) as others:
+        first = others.submit(ring.find, key.id)
+        assert asked.wait(10)
+        clock.advance(FRESH_S)
+        try:
+            assert ring.find(key.id) == key
+            assert others.submit(ring.again, key).result(5) == key
+        finally:
+            over.set()
+        assert first.result(10) == key
 
 
 # ---- sessions ---------------------------------------------------------------------------------------------------------------------------

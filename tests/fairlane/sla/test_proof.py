@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from sqlalchemy import Engine, select, update
+from sqlalchemy import Engine, delete, select, update
 from sqlalchemy.exc import OperationalError
 
 from fairlane.auth.audit import AuditLog, Deed
@@ -115,6 +115,21 @@ def test_a_sealed_month_of_which_the_log_knows_nothing_is_forged(months: Months,
         conn.execute(SLA_MONTHS.insert().values(row))
     with pytest.raises(TamperedMonth, match="2026-09: the audit log tells of no such signature"):
         proofs(engine)
+
+
+def test_a_signed_month_that_is_gone_is_missed(months: Months, engine: Engine) -> None:
+    months.sign("2026-10", "M. Varga", "reviewed")
+    with engine.begin() as conn:
+        conn.execute(delete(SLA_MONTHS))
+    with pytest.raises(TamperedMonth, match="2026-10: it is not there, but the audit log tells that it was signed"):
+        proofs(engine)
+
+
+def test_a_document_does_not_stand_for_another_month(months: Months, engine: Engine, clock: ManualClock) -> None:
+    signed_before_there_were_seals(engine, months, clock)
+    edit(engine, month="2026-09")
+    with pytest.raises(TamperedMonth, match="2026-09: its document is that of 2026-10 of"):
+        months.get("2026-09")
 
 
 def test_a_month_from_before_the_seals_stays_proven_and_says_what_is_covered(

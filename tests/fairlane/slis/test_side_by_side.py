@@ -1,8 +1,10 @@
 """Many sources in one round: servers that hang, drip or stop half way hold up nobody else's objectives, and what they did not say is asked again."""
 
 import contextlib
+import gc
 import json
 import logging
+import socket
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -16,6 +18,7 @@ from prometheus_client import CollectorRegistry
 from sqlalchemy import Engine
 
 from fairlane.database import open_database
+from fairlane.slis import asking
 from fairlane.slis.prometheus import OF_ONE, Answer, Ask, Prometheus
 from fairlane.slis.reading import AGAIN_S, CATCH_UP_S, ROUND_S, SETTLE_S, Reading
 from slo.burn import Severity, State
@@ -119,6 +122,56 @@ def test_a_round_ends_in_time_however_many_sources_hang() -> None:
     assert len(answers) == len(asks) == len({a.ask.objective.name for a in answers})
     assert all("no answer within the 0.5 s" in a.problem for a in answers)
     assert sum(a.asked for a in answers) == 2, "the others had no turn"
+
+
+def test_a_name_server_that_hangs_holds_up_only_those_who_need_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    over, real = threading.Event(), socket.getaddrinfo
+
+    def looked_up(host: str | bytes, port: int, *args: int, **more: int) -> object:
+        if "lost" in str(host):
+            over.wait(10)
+            raise socket.gaierror(socket.EAI_AGAIN, "no answer")
+        return real("127.0.0.1", port, *args, **more)
+
+    monkeypatch.setattr(socket, "getaddrinfo", looked_up)
+    with lying(well) as url:
+        asks = [Ask(objective(f"lost-{n}", f"http://lost{n % 4}.test"), NOW - 600, NOW) for n in range(16)]
+        asks.append(Ask(objective("found", url.replace("127.0.0.1", "found.test")), NOW - 600, NOW))
+        problems = {a.ask.objective.name: a.problem for a in Prometheus(timeout_s=1).read_all(asks, 5)}
+        over.set()
+    assert problems.pop("found") == ""
+    assert len(problems) == 16
+    assert all(problems.values())
+
+
+def test_an_answer_that_is_cut_off_leaves_nothing_behind(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(asking, "MOST_BYTES", 1_000)
+    with lying(well) as url:
+        asks = [Ask(objective(f"o-{n}", url), NOW - 6_000, NOW) for n in range(3)]
+        assert all("is larger than" in a.problem for a in Prometheus().read_all(asks, 5))
+        for thread in threading.enumerate():
+            if thread.name == "sources":
+                thread.join(5)
+    gc.collect()
+    assert caplog.messages == []
+
+
+def test_a_count_that_cannot_be_kept_is_none_and_spoils_nobody_elses_round(engine: Engine) -> None:
+    def endless(handler: BaseHTTPRequestHandler) -> None:
+        body = parse_qs(handler.rfile.read(int(handler.headers["Content-Length"])).decode())
+        values = [[at, "1e19"] for at in range(int(body["start"][0]), int(body["end"][0]) + 1, 60)]
+        result = [{"metric": {"n": str(n)}, "values": values} for n in range(2)]
+        says(json.dumps({"status": "success", "data": {"resultType": "matrix", "result": result}}).encode())(handler)
+
+    with lying(endless) as odd, lying(well) as fine:
+        ratio = replace(objective("odd", odd), source=Ratio(odd, "total", good="good", counter=False))
+        reading = Reading(
+            engine, [ratio, objective("fine", fine)], Prometheus(), ManualClock(NOW + SETTLE_S), CollectorRegistry()
+        )
+        assert reading.go() == CATCH_UP_S // 60
+    assert list(SliceStore(engine).totals()) == ["fine"]
 
 
 def test_no_more_than_a_few_questions_stand_open_at_one_source() -> None:
