@@ -83,7 +83,7 @@ class Partitions:
     """Records behind the committed position."""
     oldest_age_s: Floats
     mean_cost: Floats
-    """Work per event."""
+    """Work per event of those that belong to no row."""
     slot: Ints
     """Number of the slot that owns it, -1 for none."""
     assigned_s: Floats

@@ -26,6 +26,7 @@ from isolator.observation import BuildCost, Observation, Partitions, Rows, SideL
 from isolator.rates import CROWDED, Bins, Decayed, exposure
 from isolator.rates import Rows as RowCounts
 from isolator.slots import Slot
+from isolator.unnamed import Unnamed
 
 OLD_S: Final = 30.0
 """Reports older than this when they are read (a controller that was away) tell nothing about now."""
@@ -77,6 +78,7 @@ class Observer:
         self._tick_handled: Floats = np.zeros(0)
         self._tick_work: Floats = np.zeros(0)
         self._tick_other = 0.0
+        self._unnamed = Unnamed(policy.cost_half_life_s)
         self._past: deque[Tick] = deque(maxlen=2)
 
     @property
@@ -154,16 +156,14 @@ class Observer:
         self._work.add(places, report.work_s, at_s, size, interval_s)
         np.add.at(self._tick_handled, places, handled)
         np.add.at(self._tick_work, places, report.work_s)
-        spent, events = self._spent[report.lane]
-        for sums, named, other in (
-            (spent, report.work_s, report.other_work_s),
-            (events, handled, report.other_records),
-        ):
+        amounts = (report.work_s, report.other_work_s), (handled, report.other_records)
+        for sums, (named, other) in zip(self._spent[report.lane], amounts, strict=True):
             sums.add(report.partition, named, at_s, self._count, interval_s)
             sums.add(mine, other, at_s, self._count, interval_s)
         if report.lane is not Lane.GENERAL:
             return
         self._newest_ms["worker"] = max(self._newest_ms["worker"], int(at_s * 1000))
+        self._unnamed.spend(report, self._count)
         self._builds.add(report.build, places, handled, report.work_s, at_s, size, interval_s)
         rows = self._rows.find(report.token, report.partition)
         heard_s = max(self._newest_ms["arrivals"] / 1000, self._began_s or 0.0)
@@ -202,13 +202,11 @@ class Observer:
         general = self._fresh(Lane.GENERAL, now_ms)
         elapsed = now_s - self._began_s if self._began_s is not None else 0.0
         window = exposure(policy.half_life_s, elapsed)
-        by_id, troubles = (
-            inflight.longest(general, now_ms),
-            inflight.troubles(self._fresh(lane, now_ms) for lane in Lane),
-        )
+        by_id = inflight.longest(general, now_ms)
+        troubles = inflight.troubles(self._fresh(lane, now_ms) for lane in Lane)
         row_token, row_partition = self._rows.all()
-        special = self._interner.ids((*keep, *troubles))
-        self._forget(row_token, np.concatenate((special, np.array(list(by_id), dtype=np.int64))))
+        away, special = self._interner.ids(keep), self._interner.ids(troubles)
+        self._forget(row_token, np.concatenate((away, special, np.array(list(by_id), dtype=np.int64))))
         ids = self._places.ids.copy()
         rate, cost = prior.general(ids)
         builds = self._builds.costs(rate, cost, prior, now_s)
@@ -218,6 +216,8 @@ class Observer:
         tokens = self._tokens(now_s, window, cost, running)
         partitions = self._partitions(now_ms, prior.population_cost)
         rows = self._row_view(self._places.known(row_token), row_partition, tokens, partitions, window)
+        self._unnamed.learn(rows, tokens.cost, partitions, self._places.known(away), now_s)
+        partitions.mean_cost[:] = self._unnamed.cost(partitions.mean_cost, policy.cost_prior_events)
         return Observation(
             pipeline=self.pipeline,
             at_ms=now_ms,

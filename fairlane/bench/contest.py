@@ -5,19 +5,18 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from dataclasses import dataclass, replace
 from enum import StrEnum
-from multiprocessing import get_context
 from pathlib import Path
 from typing import Final
 
 from isolator.simulate import traced, traces
 from isolator.simulate.ablations import ABLATIONS
+from isolator.simulate.children import children
 from isolator.simulate.contender import Maker, Site
 from isolator.simulate.nature import Nature
 from isolator.simulate.ours import NAME, Fairlane
 from isolator.simulate.rivals import RIVALS
 from isolator.simulate.run import Result, play_plan, scenario_named
 from isolator.simulate.settings import Settings
-from isolator.simulate.threads import single_threaded_children
 
 Say = Callable[[str], None]
 
@@ -87,7 +86,7 @@ def played(
             found[number] = _one(bout)
             _tell(say, len(found), len(bouts), bout, found[number])
         return _in_order(found)
-    with single_threaded_children(), ProcessPoolExecutor(count, mp_context=get_context("spawn")) as pool:
+    with children(count) as pool:
         queue = iter(enumerate(bouts))
         running = {} if late() else _more(pool, queue, count)
         try:

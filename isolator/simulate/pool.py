@@ -2,13 +2,11 @@
 
 import os
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor
-from multiprocessing import get_context
 
+from isolator.simulate.children import children
 from isolator.simulate.contender import Maker
 from isolator.simulate.run import Result, play, scenario_named
 from isolator.simulate.settings import Settings
-from isolator.simulate.threads import single_threaded_children
 from isolator.simulate.watch import Watch
 
 Say = Callable[[str], None]
@@ -38,7 +36,7 @@ def measure(
             results.append(play(name, seed, maker, chosen, watch))
             _progress(say, number + 1, len(tasks), results[-1])
         return results
-    with single_threaded_children(), ProcessPoolExecutor(count, mp_context=get_context("spawn")) as pool:
+    with children(count) as pool:
         futures = [pool.submit(play, name, seed, maker, chosen) for name, seed, maker in tasks]
         try:
             for number, future in enumerate(futures):
