@@ -52,13 +52,12 @@ def scatter(scores: Sequence[Score], title: str) -> str:
     parts = _head(
         height,
         title,
-        "lower left is better: protects, and moves nobody for nothing; who is in the same place stands above",
+        "lower left is better: protects, and moves nobody for nothing; a dot is where it is, its number stands near",
     )
     parts.append(f'<rect x="{left}" y="{top}" width="{size}" height="{size}" fill="none" stroke="#d0d7de"/>')
-    for power in range(-6, 1):
-        x = _log(10.0**power, left, size)
-        label = "0" if power == -6 else percent(10.0**power)
-        parts.append(f'<text x="{x:.1f}" y="{top + size + 18}" text-anchor="middle" fill="#57606a">{label}</text>')
+    for share in (0.0, 0.25, 0.5, 0.75, 1.0):
+        x = left + size * share
+        parts.append(f'<text x="{x:.1f}" y="{top + size + 18}" text-anchor="middle" fill="#57606a">{share:.0%}</text>')
     for share in (0.0, 0.25, 0.5, 0.75, 1.0):
         y = top + size * (1 - share)
         parts.append(f'<text x="{left - 8}" y="{y + 4:.1f}" text-anchor="end" fill="#57606a">{share:.0%}</text>')
@@ -71,14 +70,18 @@ def scatter(scores: Sequence[Score], title: str) -> str:
     )
     taken: list[tuple[float, float]] = []
     for number, score in enumerate(scores, 1):
-        x, y = _log(score.worst_harm, left, size), top + size * (1 - score.decoy_false.mean)
+        # in whole percents: the page tells no more
+        dot_x, dot_y = left + size * round(score.worst_harm, 2), top + size * (1 - round(score.decoy_false.mean, 2))
+        # numbers keep clear of each other, dots stay where they are
+        x, y = dot_x + DOT / 2, dot_y - DOT
         while any(abs(x - other_x) < DOT and abs(y - other_y) < DOT for other_x, other_y in taken):
             y -= DOT
         taken.append((x, y))
         colour = COLOURS[score.group]
-        parts.append(f'<circle cx="{x:.1f}" cy="{y:.1f}" r="9" fill="{colour}" fill-opacity="0.85"/>')
+        parts.append(f'<path d="M{dot_x:.1f} {dot_y:.1f}L{x:.1f} {y:.1f}" stroke="{colour}" stroke-opacity="0.4"/>')
+        parts.append(f'<circle cx="{dot_x:.1f}" cy="{dot_y:.1f}" r="4" fill="{colour}"/>')
         parts.append(
-            f'<text x="{x:.1f}" y="{y + 4:.1f}" text-anchor="middle" fill="#ffffff" font-size="10">{number}</text>'
+            f'<text x="{x:.1f}" y="{y + 4:.1f}" text-anchor="middle" fill="{colour}" font-size="11" stroke="#ffffff" stroke-width="3" paint-order="stroke">{number}</text>'
         )
         parts.append(
             f'<text x="{legend}" y="{top + 12 + 20 * (number - 1)}" fill="{colour}">{number}  {escape(score.name)}</text>'
