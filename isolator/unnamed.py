@@ -15,6 +15,8 @@ from isolator.rates import Decayed
 
 CALM_S: Final = 3.0
 """While no more than the arrivals of so many seconds wait, what is worked is what arrives."""
+LEAST: Final = 0.05
+"""Share of the records that must be unnamed: what is left for fewer is the error of everybody else, and dividing by them makes it a monster."""
 NOISE: Final = 1.1
 """Rows that tell of more than so many times what was spent have arrived, and are not handled yet."""
 
@@ -38,15 +40,16 @@ class Unnamed:
     def learn(self, rows: Rows, cost: Floats, partitions: Partitions, away: Ints, now_s: float) -> None:
         """End a tick. `cost` is work per event (tokens,); `away` are the places of tokens that the general lane only forwards.
 
-        Partitions with a backlog, or whose rows tell of clearly more than was spent, teach nothing.
+        Partitions with a backlog, with hardly an unnamed record, or whose rows tell of clearly more than was spent, teach nothing.
         """
         size = len(partitions)
         paid = cost.copy()
         paid[away] = 0.0
         named = np.bincount(rows.partition, rows.rate * paid[rows.token], size)
         spent, told_s = (grown(sums, size)[:size] for sums in (self._spent, self._told_s))
-        calm = partitions.lag <= CALM_S * (partitions.rows_rate + partitions.other_rate)
-        at = np.flatnonzero(calm & (spent > 0) & (named * told_s <= NOISE * spent))
+        rate = partitions.rows_rate + partitions.other_rate
+        known = (partitions.lag <= CALM_S * rate) & (partitions.other_rate >= LEAST * rate) & (rate > 0)
+        at = np.flatnonzero(known & (spent > 0) & (named * told_s <= NOISE * spent))
         self._work.add(at, np.maximum(spent[at] - named[at] * told_s[at], 0.0), now_s, size)
         self._records.add(at, partitions.other_rate[at] * told_s[at], now_s, size)
         self._work.advance(now_s)

@@ -46,19 +46,27 @@ class Lane0:
         self.t = START
 
     def seconds(
-        self, count: int, *, rest_cost: float = CHEAP, lag: int = 0, away: bool = False, workers: bool = True
+        self,
+        count: int,
+        *,
+        rest_cost: float = CHEAP,
+        rest: int = REST,
+        named_cost: float = DEAR,
+        lag: int = 0,
+        away: bool = False,
+        workers: bool = True,
     ) -> None:
         """`count` seconds like each other, with a tick every five."""
         for _ in range(count):
             self.t += 1
             now = self.t * 1000
-            rows = (TokenLoad("dear", 0, NAMED, 100), TokenLoad(OTHER, 0, REST, 100))
-            spent = 0.0 if away else NAMED * DEAR
+            rows = (TokenLoad("dear", 0, NAMED, 100), TokenLoad(OTHER, 0, rest, 100))
+            spent = 0.0 if away else NAMED * named_cost
             done = (
                 TokenLoad("dear", 0, NAMED, 100, forwarded=NAMED if away else 0, work_s=spent),
-                TokenLoad(OTHER, 0, REST, 100, work_s=REST * rest_cost),
+                TokenLoad(OTHER, 0, rest, 100, work_s=rest * rest_cost),
             )
-            part = PartitionLoad(0, 0, lag, 0, spent + REST * rest_cost, NAMED + REST, 0, assigned_s=1e6)
+            part = PartitionLoad(0, 0, lag, 0, spent + rest * rest_cost, NAMED + rest, 0, assigned_s=1e6)
             self.observer.fold(ArrivalReport("p", now, 1.0, rows), now)
             if workers:
                 report = WorkerReport("p", now, 1.0, Lane.GENERAL, "0", "b", 0.1, (part,), done, concurrency=4)
@@ -124,3 +132,12 @@ def test_silent_workers_teach_nothing() -> None:
     assert lane.cost == pytest.approx(before, rel=0.02)
     lane.seconds(30)
     assert lane.cost == pytest.approx(before, rel=0.02)
+
+
+def test_where_nearly_everybody_is_named_the_rest_is_not_made_a_monster() -> None:
+    """A rise of the named that their rates do not show yet is nobody else's work."""
+    lane = Lane0()
+    lane.seconds(120, rest=2)
+    lane.seconds(5, rest=2, named_cost=5 * DEAR)
+    assert lane.cost < 5 * DEAR
+    assert lane.work() < NAMED * 5 * DEAR * 1.05
