@@ -84,9 +84,11 @@ def _recordings(windows: Sequence[str]) -> Iterator[Recording]:
     yield Recording(BURN, f"{ERRORS}\n  / on (slo) group_left ()\n(1 - max by (slo) ({metrics.TARGET.name}))")
     yield Recording(
         BAD_MINUTES,
-        # differences of single samples: the increase over a minute misses what is counted between its last scrape and the next minute's first
-        f"max by (slo) ({metrics.BAD_MINUTES.name})\nor\ncount_over_time(\n"
-        f"  (sum by (slo) (({expected} - {good}) - ({expected} offset 1m - {good} offset 1m)) > 0.5)[5m:1m]\n)",
+        # the increase over a minute misses what is counted between its last scrape and the next minute's first, the difference of single samples all of
+        # the first minute of a series
+        f"max by (slo) ({metrics.BAD_MINUTES.name})\nor\ncount_over_time(\n  (\n"
+        f"    sum by (slo) (({expected} - {good}) - ({expected} offset 1m - {good} offset 1m)) > 0.5\n"
+        f"    or sum by (slo) (increase({expected}[1m]) - increase({good}[1m])) > 0.5\n  )[5m:1m]\n)",
     )
     yield Recording(THRESHOLD, f"max by (slo, window, tier, pair, side) ({metrics.THRESHOLD.name})")
     yield Recording(

@@ -176,6 +176,12 @@ def test_minutes_that_are_counted_between_two_scrapes_are_seen(tmp_path: Path) -
     execute(tmp_path, rules(AlertSettings()), series, [Expect("15m", burn.PAGE, FIRES)], interval="25s")
 
 
+def test_the_first_minute_of_an_exporter_counts(tmp_path: Path) -> None:
+    """Scraped each 10 s from 10:20 on; bad ones in what is left of that minute and in most of the next."""
+    series = objective("_x61 0x60", "_x61 0x1 100+100x7 800x60", samples=130)
+    execute(tmp_path, rules(AlertSettings()), series, [Expect("12m30s", burn.PAGE, FIRES)], interval="10s")
+
+
 def test_a_slow_burn_makes_a_ticket(tmp_path: Path) -> None:
     # 0.4 % bad: burn 4, over 3 (1d/2h) and 1 (3d/6h), under 6
     series = objective("0+996x60", "0+1000x60", samples=60)
