@@ -196,7 +196,7 @@ def test_a_cookie_with_one_other_character_is_none() -> None:
         {"digest": "e" * 64},
         {"id": "ba9876543210"},
     ],
-    ids=str,
+    ids=["more roles", "no role", "another secret", "another key"],
 )
 def test_a_session_is_not_one_of_a_key_that_was_changed(other: dict[str, Any]) -> None:
     session = Session(ANN.id, stamp_of(ANN))
